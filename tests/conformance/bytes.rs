@@ -46,7 +46,7 @@ fn values() -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn values_pass_as_written_in_either_direction_and_era() {
+async fn values_pass_unchanged_in_either_direction_and_era() {
     let (peers, mut client) = with_peers().await;
     let values = values();
     assert!(values.len() > 15);
@@ -193,7 +193,7 @@ const R: &str = r#"{"jsonrpc":"2.0","id":ID,"result":"#;
 const E: &str = r#"{"jsonrpc":"2.0","id":ID,"error":"#;
 
 #[tokio::test]
-async fn replies_pass_as_written_but_for_line_ends() {
+async fn responses_pass_unchanged_but_for_line_ends() {
     let (peers, mut client) = with_peers().await;
     for (what, (before, body, after)) in REPLIES {
         // Only a result can be completed for a modern client; an error is none of that.
@@ -208,7 +208,7 @@ async fn replies_pass_as_written_but_for_line_ends() {
 }
 
 #[tokio::test]
-async fn an_id_comes_back_as_it_was_sent() {
+async fn request_id_is_returned_as_sent() {
     let (peers, mut client) = with_peers().await;
     let ids = [
         "0",
@@ -243,7 +243,7 @@ const DEFINITIONS: [&str; 7] = [
 ];
 
 #[tokio::test]
-async fn definitions_pass_as_written_but_for_a_name_that_is_taken() {
+async fn tool_definitions_pass_unchanged_but_for_a_prefixed_name() {
     let deep = [r#"{"items":"#.repeat(5000), "}".repeat(5000)].join("{}");
     let define = |name: &dyn Fn(usize) -> String| -> Vec<String> {
         let numbered = DEFINITIONS.iter().enumerate();

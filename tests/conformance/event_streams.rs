@@ -32,7 +32,7 @@ fn sse_stream(text: &str) -> Vec<Result<Sse, sse_stream::Error>> {
 }
 
 #[test]
-fn unusual_streams_are_read_and_not_given_up() {
+fn unusual_event_streams_are_parsed() {
     for (what, text) in UNUSUAL {
         assert_eq!(ours(text), ["x"], "{what}");
         assert!(sse_stream(text).iter().any(Result::is_err), "{what}");
@@ -40,7 +40,7 @@ fn unusual_streams_are_read_and_not_given_up() {
 }
 
 #[test]
-fn an_event_over_the_limit_is_refused_before_it_has_ended() {
+fn event_over_the_limit_is_rejected_before_its_end() {
     let mut parser = Parser::new(1000);
     parser.push(&[b'x'; 1001]);
     assert_eq!(parser.next_event(), Err(SseError::TooLong { limit: 1000 }));

@@ -110,7 +110,7 @@ fn decimal(number: &str) -> String {
 }
 
 #[test]
-fn typed_structures_return_few_messages_as_they_came() {
+fn typed_structures_preserve_few_messages() {
     let mut counts = BTreeMap::new();
     for case in cases() {
         let found = match case.is_from_client {
@@ -130,7 +130,7 @@ fn typed_structures_return_few_messages_as_they_came() {
 }
 
 #[test]
-fn our_way_returns_every_one_of_them_as_it_came() {
+fn splicing_preserves_every_message() {
     for Case { what, text, .. } in cases() {
         let message = Message::parse(text).unwrap();
         assert_eq!(message.bytes(), text, "{what}");
@@ -148,7 +148,7 @@ fn our_way_returns_every_one_of_them_as_it_came() {
 }
 
 #[test]
-fn values_are_compared_exactly() {
+fn canonical_form_compares_values_exactly() {
     for (a, b) in [
         ("0.10", "1e-1"),
         ("-0", "-0.0"),

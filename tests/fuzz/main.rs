@@ -25,27 +25,27 @@ fn fuzz(name: &str) {
 }
 
 #[test]
-fn challenges_hold_what_headers_say() {
+fn challenge_values_are_those_of_the_headers() {
     fuzz("challenge");
 }
 
 #[test]
-fn configurations_are_valid_or_complained_about_in_place() {
+fn configuration_is_valid_or_its_problem_has_a_place() {
     fuzz("configuration");
 }
 
 #[test]
-fn envelopes_are_read_as_written_or_refused_for_a_reason() {
+fn envelopes_are_parsed_exactly_or_rejected_for_a_reason() {
     fuzz("envelope");
 }
 
 #[test]
-fn event_streams_say_the_same_in_any_chunks() {
+fn event_streams_parse_the_same_in_any_chunks() {
     fuzz("event_stream");
 }
 
 #[test]
-fn splices_change_what_they_are_told_alone() {
+fn splices_change_nothing_else() {
     fuzz("splice");
 }
 
@@ -56,7 +56,7 @@ fn every_target_has_a_corpus_and_every_corpus_a_target() {
 }
 
 #[test]
-fn the_corpus_stays_small() {
+fn corpus_stays_small() {
     let files = targets::TARGETS
         .iter()
         .flat_map(|it| Corpus::of(it.0).files);

@@ -68,7 +68,7 @@ async fn server_answering_the_probe_is_modern_and_gets_no_initialize() {
 }
 
 #[tokio::test]
-async fn probe_refusal_unlike_a_modern_server_leads_to_initialize() {
+async fn probe_error_unlike_a_modern_server_leads_to_initialize() {
     let probes: Vec<(&str, Answer)> = vec![
         ("400, session required", |_| refusal(400, -32000)),
         ("400, a code of its own", |_| refusal(400, -32999)),
@@ -145,7 +145,7 @@ async fn probe_refusal_unlike_a_modern_server_leads_to_initialize() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_on_the_probe_is_asked_to_initialize() {
+async fn probe_timeout_leads_to_initialize() {
     let server = legacy_that_answers(|_| Reply::hang()).start().await;
     let proxy = proxy::new().upstream("a", &server);
     let mut client = proxy.extra("a", json!({"timeout": "1s"})).start().await;
@@ -157,7 +157,7 @@ async fn a_server_that_hangs_on_the_probe_is_asked_to_initialize() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_modern_era_is_not_taken_for_a_legacy_server() {
+async fn modern_error_codes_do_not_lead_to_initialize() {
     let probes: [(&str, Answer); 5] = [
         ("-32020", |_| refusal(400, -32020)),
         ("-32021", |_| refusal(400, -32021)),
@@ -200,7 +200,7 @@ fn that_refuses_what_it_supports(
 }
 
 #[tokio::test]
-async fn server_refusing_a_supported_version_is_probed_once_more() {
+async fn server_rejecting_a_supported_version_is_probed_again() {
     let offers: [&[&str]; 2] = [&["2026-07-28"], &["2025-11-25", "2026-07-28"]];
     for versions in offers {
         let server = upstream::modern().tool("search");
@@ -223,7 +223,7 @@ async fn server_refusing_a_supported_version_is_probed_once_more() {
 }
 
 #[tokio::test]
-async fn server_always_refusing_its_own_version_is_given_up() {
+async fn server_always_rejecting_its_own_version_is_an_error() {
     let probes = AtomicUsize::new(0);
     let server = upstream::legacy().tool("search").intercept(move |request| {
         let probe = request.is("server/discover");
@@ -249,7 +249,7 @@ async fn server_always_refusing_its_own_version_is_given_up() {
 }
 
 #[tokio::test]
-async fn legacy_version_is_used_after_two_refusals_of_the_modern_one() {
+async fn legacy_version_is_used_after_two_modern_rejections() {
     let server = upstream::legacy().tool("search").without_server_stream();
     let versions = &["2026-07-28", "2025-11-25"];
     let server = that_refuses_what_it_supports(server, usize::MAX, versions);
@@ -263,7 +263,7 @@ async fn legacy_version_is_used_after_two_refusals_of_the_modern_one() {
 }
 
 #[tokio::test]
-async fn the_probe_and_initialize_carry_the_configured_headers() {
+async fn probe_and_initialize_send_the_configured_headers() {
     let server = upstream::legacy().tool("search").start().await;
     let proxy = proxy::new().upstream("a", &server);
     let headers = json!({"headers": {"X-Api-Key": "k-123"}});

@@ -9,8 +9,8 @@ use testkit::{Endpoint, proxy, sdk, upstream};
 
 testkit::per_kind! {
     client_of_either_era_lists_and_calls_tools_of_any_upstream
-    errors_of_an_upstream_come_as_it_gave_them
-    unlisted_tool_is_refused_without_asking_the_upstream
+    upstream_errors_pass_unchanged
+    unlisted_tool_is_rejected_without_an_upstream_request
     modern_metadata_reaches_modern_upstreams_only
 }
 
@@ -51,7 +51,7 @@ async fn client_of_either_era_lists_and_calls_tools_of_any_upstream(kind: Kind) 
     }
 }
 
-async fn errors_of_an_upstream_come_as_it_gave_them(kind: Kind) {
+async fn upstream_errors_pass_unchanged(kind: Kind) {
     let error = r#"{"code":-32099,"message":"no \u00fc","data":{"n":1.50,"more":[ ]}}"#;
     let failed = r#"{"content":[],"isError":true,"_meta":{"x":1e2}"#;
     for client_era in CLIENTS {
@@ -88,7 +88,7 @@ async fn errors_of_an_upstream_come_as_it_gave_them(kind: Kind) {
     }
 }
 
-async fn unlisted_tool_is_refused_without_asking_the_upstream(kind: Kind) {
+async fn unlisted_tool_is_rejected_without_an_upstream_request(kind: Kind) {
     for client_era in CLIENTS {
         let server = kind.server().tool("search").start().await;
         let mut client = client_era.of(&server).await;
@@ -124,7 +124,7 @@ async fn modern_metadata_reaches_modern_upstreams_only(kind: Kind) {
 }
 
 #[tokio::test]
-async fn the_official_servers_of_every_era_are_listed_and_called() {
+async fn official_servers_of_every_era_are_listed_and_called() {
     for client_era in CLIENTS {
         let servers = [
             ("legacy", sdk::legacy().await),

@@ -8,7 +8,7 @@ use testkit::raw::Reply;
 use testkit::{Endpoint, proxy, upstream};
 
 #[tokio::test]
-async fn refused_post_falls_back_to_http_sse_with_http_first() {
+async fn rejected_post_falls_back_to_http_sse_with_http_first() {
     for status in [400, 404, 405] {
         let server = upstream::http_sse().tool("search");
         let server = server.intercept(move |request| {
@@ -32,7 +32,7 @@ async fn refused_post_falls_back_to_http_sse_with_http_first() {
 }
 
 #[tokio::test]
-async fn server_without_configured_transport_is_tried_by_http_first() {
+async fn unconfigured_transport_means_http_first() {
     let server = upstream::http_sse().tool("search").start().await;
     let url = server.url();
     let mut client = proxy::new().upstream("a", url.as_str()).start().await;
@@ -102,7 +102,7 @@ async fn sse_opens_the_stream_at_once_and_posts_only_to_its_endpoint() {
 }
 
 #[tokio::test]
-async fn sse_never_posts_to_a_server_of_the_newer_transport() {
+async fn sse_never_posts_to_a_streamable_http_server() {
     let server = upstream::legacy().tool("search").start().await;
     let proxy = proxy::new().upstream("a", &server);
     let sse = json!({"transport": "sse"});
@@ -137,7 +137,7 @@ async fn sse_first_tries_the_stream_and_then_post() {
 }
 
 #[tokio::test]
-async fn http_only_and_sse_only_are_other_words_for_http_and_sse() {
+async fn http_only_and_sse_only_are_aliases_of_http_and_sse() {
     let server = upstream::http_sse().tool("search").start().await;
     let proxy = proxy::new()
         .upstream("a", &server)

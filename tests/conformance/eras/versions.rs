@@ -6,7 +6,7 @@ use crate::eras::asked;
 use testkit::{proxy, upstream};
 
 #[tokio::test]
-async fn the_version_that_initialize_answers_is_spoken_from_then_on() {
+async fn version_of_the_initialize_result_is_used() {
     for version in ["2025-03-26", "2025-06-18", "2025-11-25", "2024-11-05"] {
         let server = upstream::legacy().versions([version]).tool("search");
         let server = server.start().await;
@@ -25,7 +25,7 @@ async fn the_version_that_initialize_answers_is_spoken_from_then_on() {
 }
 
 #[tokio::test]
-async fn server_with_unknown_version_in_initialize_is_given_up() {
+async fn unknown_version_in_the_initialize_result_is_an_error() {
     for version in ["2030-01-01", "2026-07-28", ""] {
         let server = upstream::legacy().versions([version]).tool("search");
         let server = server.start().await;
@@ -62,7 +62,7 @@ async fn initialize_result_has_the_requested_version_or_the_newest() {
 }
 
 #[tokio::test]
-async fn unsupported_modern_version_is_refused_naming_supported_ones() {
+async fn unsupported_modern_version_is_rejected_with_supported_ones() {
     let server = upstream::modern().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     for method in ["server/discover", "tools/list", "tools/call"] {
@@ -81,7 +81,7 @@ async fn unsupported_modern_version_is_refused_naming_supported_ones() {
 }
 
 #[tokio::test]
-async fn one_client_may_speak_both_eras_on_one_connection() {
+async fn one_client_may_use_both_eras_on_one_connection() {
     let server = upstream::legacy().tool("search").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
 

@@ -9,7 +9,7 @@ use testkit::raw::{self, Reply};
 use testkit::{Endpoint, sdk, tls, within};
 
 #[tokio::test]
-async fn the_sdk_serves_the_legacy_era_with_sessions_alone() {
+async fn legacy_sdk_server_requires_a_session() {
     let server = sdk::legacy().await;
     let url = server.url();
     let session = session(&url).await;
@@ -37,7 +37,7 @@ async fn the_sdk_serves_the_legacy_era_with_sessions_alone() {
 }
 
 #[tokio::test]
-async fn the_sdk_serves_the_modern_era_with_metadata_alone() {
+async fn modern_sdk_server_requires_metadata() {
     let server = sdk::modern().await;
     let url = server.url();
     let params = json!({"name": "echo", "arguments": {"text": "hello"}});
@@ -53,7 +53,7 @@ async fn the_sdk_serves_the_modern_era_with_metadata_alone() {
 }
 
 #[tokio::test]
-async fn the_sdk_reports_progress_and_notices_a_client_that_leaves() {
+async fn sdk_server_reports_progress_and_sees_disconnects() {
     let server = sdk::modern().await;
     let headers = [MODERN, ("mcp-method", "tools/call"), ("mcp-name", "slow")];
     let params = |ms| {
@@ -76,7 +76,7 @@ async fn the_sdk_reports_progress_and_notices_a_client_that_leaves() {
 }
 
 #[tokio::test]
-async fn a_raw_server_answers_in_exact_bytes_or_breaks_off() {
+async fn raw_server_replies_in_exact_bytes_or_breaks_off() {
     let server = raw::server(|request| async move {
         match request.rpc_method().as_str() {
             "whole" => Reply::json(request.id_bytes().unwrap()),
@@ -117,7 +117,7 @@ async fn a_raw_server_answers_in_exact_bytes_or_breaks_off() {
 }
 
 #[tokio::test]
-async fn a_tls_server_is_reached_by_those_who_trust_its_authority() {
+async fn tls_server_is_trusted_through_its_authority() {
     let server = tls::server(raw::handler_of(|_| async { Reply::json("1") }));
     assert!(client().get(server.url()).send().await.is_err());
     let authority = std::fs::read(server.authority()).unwrap();

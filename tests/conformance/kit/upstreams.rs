@@ -42,7 +42,7 @@ async fn legacy_server_requires_its_session_and_no_modern_request() {
 }
 
 #[tokio::test]
-async fn legacy_server_asks_during_a_call_and_uses_its_own_stream() {
+async fn legacy_server_sends_requests_in_calls_and_on_its_stream() {
     let server = upstream::legacy().tool("ask").on_call(|call| async move {
         call.progress(1).await;
         let answer = call.request("77", "roots/list", "{}").await;
@@ -84,7 +84,7 @@ async fn legacy_server_asks_during_a_call_and_uses_its_own_stream() {
 }
 
 #[tokio::test]
-async fn modern_server_refuses_all_that_the_specification_permits() {
+async fn modern_server_rejects_all_that_the_specification_permits() {
     let schema = json!({"properties": {"region": {"type": "string", "x-mcp-header": "Region"}}});
     let tool = json!({"name": "query", "inputSchema": schema}).to_string();
     let server = upstream::modern().tool_raw(&tool).start().await;
@@ -225,7 +225,7 @@ async fn modern_server_notifies_a_subscription_of_what_it_requested() {
 }
 
 #[tokio::test]
-async fn a_scripted_http_sse_server_answers_on_its_stream() {
+async fn http_sse_server_responds_on_its_event_stream() {
     let server = upstream::http_sse().tool("search").start().await;
     assert_eq!(post(&server.url(), &[], initialize()).await.status(), 405);
     let stream = client().get(server.url()).send();

@@ -8,16 +8,16 @@
 // revisions that have them are still spoken.
 #![allow(deprecated)]
 
-mod asking;
-mod cancelling;
-mod changes;
+mod call_notifications;
+mod cancellation;
+mod change_notifications;
 #[path = "../../../examples/everything/server/mod.rs"]
 mod everything;
-mod meeting;
-mod notices;
-mod person;
 mod prompts;
+mod recording_client;
 mod resources;
+mod server_requests;
+mod session;
 mod tools;
 
 /// Makes of each function, which takes a pairing, one test a pairing.

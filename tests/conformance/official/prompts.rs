@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::official::in_each_pairing;
-use crate::official::meeting::{Meeting, from_json};
+use crate::official::session::{Meeting, from_json};
 use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {
-    all_are_listed_with_their_arguments
-    each_is_got_with_what_it_says
-    an_argument_that_is_missing_is_an_error
+    prompts_are_listed_with_their_arguments
+    every_kind_of_prompt_arrives
+    missing_prompt_argument_is_an_error
     arguments_are_completed
 }
 
-async fn all_are_listed_with_their_arguments(pairing: Pairing) {
+async fn prompts_are_listed_with_their_arguments(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let listed = within("the prompts", meeting.client.list_all_prompts()).await;
     let listed = json!(listed.unwrap());
@@ -44,7 +44,7 @@ async fn get(meeting: &Meeting, name: &str, arguments: Value) -> Value {
     json!(got.unwrap_or_else(|error| panic!("{what}: {error}")))["messages"].take()
 }
 
-async fn each_is_got_with_what_it_says(pairing: Pairing) {
+async fn every_kind_of_prompt_arrives(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let simple = get(&meeting, "test_simple_prompt", json!({})).await;
     let text = json!({"type": "text", "text": "This is a simple prompt for testing."});
@@ -66,7 +66,7 @@ async fn each_is_got_with_what_it_says(pairing: Pairing) {
     meeting.assert_eras();
 }
 
-async fn an_argument_that_is_missing_is_an_error(pairing: Pairing) {
+async fn missing_prompt_argument_is_an_error(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let params = from_json(json!({"name": "test_prompt_with_arguments"}));
     let got = within("an error", meeting.client.get_prompt(params)).await;

@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::official::in_each_pairing;
-use crate::official::meeting::{Meeting, from_json};
+use crate::official::session::{Meeting, from_json};
 use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {
-    all_are_listed
-    text_and_bytes_are_read
-    what_a_template_makes_is_read
-    one_that_is_not_there_is_an_error_with_its_uri
+    resources_and_templates_are_listed
+    text_and_binary_resources_are_read
+    templated_resource_is_read
+    missing_resource_is_an_error
 }
 
-async fn all_are_listed(pairing: Pairing) {
+async fn resources_and_templates_are_listed(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let listed = within("the resources", meeting.client.list_all_resources()).await;
     let listed = json!(listed.unwrap());
@@ -47,7 +47,7 @@ async fn read(meeting: &Meeting, uri: &str) -> Value {
     json!(read.unwrap_or_else(|error| panic!("{what}: {error}")))["contents"].take()
 }
 
-async fn text_and_bytes_are_read(pairing: Pairing) {
+async fn text_and_binary_resources_are_read(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let uri = "test://static-text";
     let text = "This is the content of the static text resource.";
@@ -59,7 +59,7 @@ async fn text_and_bytes_are_read(pairing: Pairing) {
     meeting.assert_eras();
 }
 
-async fn what_a_template_makes_is_read(pairing: Pairing) {
+async fn templated_resource_is_read(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let read = read(&meeting, "test://template/a%20b/data").await;
     let text = read[0]["text"].as_str().unwrap();
@@ -68,7 +68,7 @@ async fn what_a_template_makes_is_read(pairing: Pairing) {
     meeting.assert_eras();
 }
 
-async fn one_that_is_not_there_is_an_error_with_its_uri(pairing: Pairing) {
+async fn missing_resource_is_an_error(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let params = from_json(json!({"uri": "test://none"}));
     let read = within("an error", meeting.client.read_resource(params)).await;

@@ -9,14 +9,14 @@ use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {
-    all_are_listed_with_their_schemas
+    tools_are_listed_with_their_schemas
     every_kind_of_content_arrives
-    what_a_tool_fails_of_arrives
-    an_unknown_tool_is_an_error_of_the_protocol
-    arguments_arrive
+    tool_error_arrives
+    unknown_tool_is_a_protocol_error
+    tool_arguments_arrive
 }
 
-async fn all_are_listed_with_their_schemas(pairing: Pairing) {
+async fn tools_are_listed_with_their_schemas(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let listed = within("the tools", meeting.client.list_all_tools()).await;
     let listed: Vec<Value> = listed.unwrap().iter().map(|tool| json!(tool)).collect();
@@ -102,7 +102,7 @@ async fn every_kind_of_content_arrives(pairing: Pairing) {
     meeting.assert_eras();
 }
 
-async fn what_a_tool_fails_of_arrives(pairing: Pairing) {
+async fn tool_error_arrives(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let result = meeting.call("test_error_handling", json!({})).await;
     assert_eq!(result["isError"], true, "{pairing:?}");
@@ -111,7 +111,7 @@ async fn what_a_tool_fails_of_arrives(pairing: Pairing) {
     meeting.assert_eras();
 }
 
-async fn an_unknown_tool_is_an_error_of_the_protocol(pairing: Pairing) {
+async fn unknown_tool_is_a_protocol_error(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let call = meeting.client.call_tool(CallToolRequestParams::new("none"));
     let error = within("an error", call).await.unwrap_err();
@@ -122,7 +122,7 @@ async fn an_unknown_tool_is_an_error_of_the_protocol(pairing: Pairing) {
     assert!(error.message.contains("none"), "{pairing:?}: {error}");
 }
 
-async fn arguments_arrive(pairing: Pairing) {
+async fn tool_arguments_arrive(pairing: Pairing) {
     let meeting = pairing.meet().await;
     // One travels in a header too, where the server is modern.
     for (tool, argument) in [

@@ -5,12 +5,12 @@
 //! that the table has for it (`table`, `schemas`), those passed on included. A message without an
 //! entry fails, and so does an entry without a message.
 
-mod book;
+mod duplicate_members;
 mod logs;
-mod once;
+mod message_log;
 mod peer;
 mod revision;
-mod scene;
+mod scenario;
 mod schemas;
 mod server;
 mod table;
@@ -20,7 +20,7 @@ mod to_upstream;
 
 use serde_json::json;
 
-use book::{Message, check};
+use message_log::{Message, check};
 use revision::{Pair, REVISIONS, Revision};
 use table::Side;
 
@@ -28,39 +28,39 @@ use table::Side;
 async fn meet_all(client: Revision) {
     for upstream in REVISIONS {
         let pair = Pair { client, upstream };
-        let book = scene::play(pair).await;
+        let book = scenario::play(pair).await;
         let faults = book.faults(pair);
         assert!(faults.is_empty(), "{pair:?}:\n{}", faults.join("\n"));
     }
 }
 
 #[tokio::test]
-async fn all_is_valid_around_a_client_of_2024_11_05() {
+async fn messages_are_valid_with_a_client_of_2024_11_05() {
     meet_all(Revision("2024-11-05")).await;
 }
 
 #[tokio::test]
-async fn all_is_valid_around_a_client_of_2025_03_26() {
+async fn messages_are_valid_with_a_client_of_2025_03_26() {
     meet_all(Revision("2025-03-26")).await;
 }
 
 #[tokio::test]
-async fn all_is_valid_around_a_client_of_2025_06_18() {
+async fn messages_are_valid_with_a_client_of_2025_06_18() {
     meet_all(Revision("2025-06-18")).await;
 }
 
 #[tokio::test]
-async fn all_is_valid_around_a_client_of_2025_11_25() {
+async fn messages_are_valid_with_a_client_of_2025_11_25() {
     meet_all(Revision("2025-11-25")).await;
 }
 
 #[tokio::test]
-async fn all_is_valid_around_a_client_of_2026_07_28() {
+async fn messages_are_valid_with_a_client_of_2026_07_28() {
     meet_all(Revision("2026-07-28")).await;
 }
 
 #[test]
-fn what_is_broken_is_found_by_every_revision() {
+fn invalid_messages_are_found_in_every_revision() {
     for client in REVISIONS {
         let pair = Pair {
             client,
@@ -99,7 +99,7 @@ fn what_is_broken_is_found_by_every_revision() {
 }
 
 #[test]
-fn every_definition_of_the_table_refuses_something() {
+fn every_schema_definition_rejects_something() {
     for upstream in REVISIONS {
         for client in REVISIONS {
             let pair = Pair { client, upstream };

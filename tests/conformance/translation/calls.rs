@@ -1,95 +1,95 @@
 //! Listings of what there is to ask for, the requests that do so, and what is said meanwhile.
 
-mod meanwhile;
+mod utilities;
 
 use serde_json::json;
 
 use crate::pairing::Pairing;
 use crate::translation::pairing::{META_KEYS, meta_of};
-use meanwhile::*;
 use testkit::json::{bytes_of, part};
 use testkit::proxy;
 use testkit::raw::Request;
 use testkit::upstream::{Builder, Upstream};
+use utilities::*;
 
 crate::translation::rows! {
     tools_list {
-        legacy_to_legacy ("MCP 2025-11-25 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
-        legacy_to_modern ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
-        modern_to_legacy ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
-        modern_to_modern ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_alone)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, Listing Tools" => tools_differ_in_their_name_only)
+        legacy_to_modern ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_only)
+        modern_to_legacy ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_only)
+        modern_to_modern ("MCP 2026-07-28 § Tools, Listing Tools" => tools_differ_in_their_name_only)
     }
     unusable_tools {
-        legacy_to_legacy ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_whatever_their_schema)
-        legacy_to_modern ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_headers_are_left_out)
-        modern_to_legacy ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_whatever_their_schema)
-        modern_to_modern ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_headers_are_left_out)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_with_any_schema)
+        legacy_to_modern ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_param_headers_are_omitted)
+        modern_to_legacy ("MCP 2025-11-25 § Tools, Tool" => tools_are_listed_with_any_schema)
+        modern_to_modern ("MCP 2026-07-28 § Tools, x-mcp-header" => tools_with_invalid_param_headers_are_omitted)
     }
     tools_call {
-        legacy_to_legacy ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_whose_they_are)
-        legacy_to_modern ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_whose_they_are)
-        modern_to_legacy ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_whose_they_are)
-        modern_to_modern ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_whose_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_their_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_their_upstream)
+        modern_to_legacy ("MCP 2025-11-25 § Tools, Calling Tools" => calls_reach_their_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Tools, Calling Tools" => calls_reach_their_upstream)
     }
     prompts_get {
-        legacy_to_legacy ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
-        legacy_to_modern ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
-        modern_to_legacy ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
-        modern_to_modern ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_got_whose_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_read_from_their_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_read_from_their_upstream)
+        modern_to_legacy ("MCP 2025-11-25 § Prompts, Getting a Prompt" => prompts_are_read_from_their_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Prompts, Getting a Prompt" => prompts_are_read_from_their_upstream)
     }
     resources_read {
-        legacy_to_legacy ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_whose_they_are)
-        legacy_to_modern ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_whose_they_are)
-        modern_to_legacy ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_whose_they_are)
-        modern_to_modern ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_whose_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_from_their_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_from_their_upstream)
+        modern_to_legacy ("MCP 2025-11-25 § Resources, Reading Resources" => resources_are_read_from_their_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Resources, Reading Resources" => resources_are_read_from_their_upstream)
     }
     completion {
-        legacy_to_legacy ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
-        legacy_to_modern ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
-        modern_to_legacy ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
-        modern_to_modern ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_come_from_whose_it_is)
+        legacy_to_legacy ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_reach_their_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_reach_their_upstream)
+        modern_to_legacy ("MCP 2025-11-25 § Completion, Requesting Completions" => completions_reach_their_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Completion, Requesting Completions" => completions_reach_their_upstream)
     }
     lists {
-        legacy_to_legacy ("MCP 2025-11-25 § Resources, Listing Resources" => lists_are_merged)
-        legacy_to_modern ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
-        modern_to_legacy ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
-        modern_to_modern ("MCP 2026-07-28 § Resources, Listing Resources" => lists_are_merged)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Listing Resources" => listings_are_merged)
+        legacy_to_modern ("MCP 2026-07-28 § Resources, Listing Resources" => listings_are_merged)
+        modern_to_legacy ("MCP 2026-07-28 § Resources, Listing Resources" => listings_are_merged)
+        modern_to_modern ("MCP 2026-07-28 § Resources, Listing Resources" => listings_are_merged)
     }
     ping {
-        legacy_to_legacy ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
-        legacy_to_modern ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_proxy_answers_a_ping)
-        modern_to_legacy ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
-        modern_to_modern ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_no_method)
+        legacy_to_legacy ("MCP 2025-11-25 § Ping, Behavior Requirements" => ping_is_answered_by_the_proxy)
+        legacy_to_modern ("MCP 2025-11-25 § Ping, Behavior Requirements" => ping_is_answered_by_the_proxy)
+        modern_to_legacy ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_an_unknown_method)
+        modern_to_modern ("MCP 2026-07-28 § Key Changes, Major changes" => ping_is_an_unknown_method)
     }
     ping_of_the_server {
-        legacy_to_legacy ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_upstream_pings_the_proxy)
+        legacy_to_legacy ("MCP 2025-11-25 § Ping, Behavior Requirements" => ping_of_the_upstream_is_answered_by_the_proxy)
         legacy_to_modern ["a modern upstream sends no requests"]
-        modern_to_legacy ("MCP 2025-11-25 § Ping, Behavior Requirements" => the_upstream_pings_the_proxy)
+        modern_to_legacy ("MCP 2025-11-25 § Ping, Behavior Requirements" => ping_of_the_upstream_is_answered_by_the_proxy)
         modern_to_modern ["a modern upstream sends no requests"]
     }
     progress {
-        legacy_to_legacy ("MCP 2025-11-25 § Progress, Progress Flow" => progress_passes_before_the_answer)
-        legacy_to_modern ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
-        modern_to_legacy ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
-        modern_to_modern ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_answer)
+        legacy_to_legacy ("MCP 2025-11-25 § Progress, Progress Flow" => progress_passes_before_the_response)
+        legacy_to_modern ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_response)
+        modern_to_legacy ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_response)
+        modern_to_modern ("MCP 2026-07-28 § Progress, Progress Flow" => progress_passes_before_the_response)
     }
     progress_of_the_client {
-        legacy_to_legacy ("MCP 2025-11-25 § Progress, Progress Flow" => progress_of_the_client_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Progress, Progress Flow" => progress_of_the_client_passes_unchanged)
         legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Sending Messages" => progress_of_the_client_is_dropped)
         modern_to_legacy ["a modern client is not asked anything that could progress"]
         modern_to_modern ["a modern client is not asked anything that could progress"]
     }
     cancelled {
-        legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancellation_reaches_the_upstream)
-        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_cancellation_closes_the_stream)
-        modern_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => a_cancellation_reaches_the_upstream)
-        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_cancellation_closes_the_stream)
+        legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => cancellation_reaches_the_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => cancellation_closes_the_stream)
+        modern_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => cancellation_reaches_the_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => cancellation_closes_the_stream)
     }
     cancelled_by_the_server {
-        legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Behavior Requirements" => the_upstream_takes_its_request_back)
-        legacy_to_modern ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
-        modern_to_legacy ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => a_modern_client_hears_of_no_cancellation)
-        modern_to_modern ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => the_upstream_ends_a_subscription)
+        legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Behavior Requirements" => server_request_is_cancelled_by_the_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => subscription_cancelled_upstream_is_reopened)
+        modern_to_legacy ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => modern_client_receives_no_cancellation)
+        modern_to_modern ("MCP 2026-07-28 § Cancellation, Cancellation Flow" => subscription_cancelled_upstream_is_reopened)
     }
 }
 
@@ -98,7 +98,7 @@ const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{},"resources":{},"
 /// A tool as a server may write it; its name is `NAME`.
 const TOOL: &str = r#"{ "inputSchema":{"type":"object","x":1E2}, "name":"NAME" ,"execution":{"taskSupport":"optional"},"x":[ ]}"#;
 
-async fn tools_differ_in_their_name_alone(pairing: Pairing) {
+async fn tools_differ_in_their_name_only(pairing: Pairing) {
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let tool = TOOL.replace("NAME", "t");
         let a = a.tool_raw(&tool).tool("hidden").start().await;
@@ -118,7 +118,7 @@ async fn tools_differ_in_their_name_alone(pairing: Pairing) {
 /// A tool whose header has a name that none can have.
 const UNUSABLE: &str = r#"{"name":"unusable","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"a b"}}}}"#;
 
-async fn tools_are_listed_whatever_their_schema(pairing: Pairing) {
+async fn tools_are_listed_with_any_schema(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = builder.tool("t").tool_raw(UNUSABLE).start().await;
         let mut client = pairing.client(&server).await;
@@ -126,7 +126,7 @@ async fn tools_are_listed_whatever_their_schema(pairing: Pairing) {
     }
 }
 
-async fn tools_with_invalid_headers_are_left_out(pairing: Pairing) {
+async fn tools_with_invalid_param_headers_are_omitted(pairing: Pairing) {
     let server = pairing.server().tool("t").tool_raw(UNUSABLE).start().await;
     let mut client = pairing.client(&server).await;
     assert_eq!(client.tool_names().await, ["t"]);
@@ -190,7 +190,7 @@ fn assert_passed(pairing: Pairing, (asked, answer): &(Request, Vec<u8>), rest: &
     assert_eq!(kind.is_some(), !pairing.legacy_client());
 }
 
-async fn calls_reach_whose_they_are(pairing: Pairing) {
+async fn calls_reach_their_upstream(pairing: Pairing) {
     let result = r#"{ "content":[ ],"x":1E2RT}"#;
     let result = typed(pairing, result);
     let answer = result.clone();
@@ -213,7 +213,7 @@ fn typed(pairing: Pairing, result: &str) -> String {
     result.replace("RT", kind)
 }
 
-async fn prompts_are_got_whose_they_are(pairing: Pairing) {
+async fn prompts_are_read_from_their_upstream(pairing: Pairing) {
     let result = typed(pairing, r#"{ "messages":[ ],"x":1E2RT}"#);
     let twins = twins(pairing, |server| server.result("prompts/get", &result)).await;
     let names = prompt_names(pairing, &twins).await;
@@ -233,7 +233,7 @@ async fn prompt_names(pairing: Pairing, [a, b]: &[Upstream; 2]) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-async fn resources_are_read_whose_they_are(pairing: Pairing) {
+async fn resources_are_read_from_their_upstream(pairing: Pairing) {
     let hints = r#"{ "contents":[ ],"x":1E2,"ttlMs":9,"cacheScope":"private"RT}"#;
     let result = typed(pairing, hints);
     let twins = twins(pairing, |server| server.result("resources/read", &result)).await;
@@ -242,7 +242,7 @@ async fn resources_are_read_whose_they_are(pairing: Pairing) {
     assert_passed(pairing, &passed, members, &result);
 }
 
-async fn completions_come_from_whose_it_is(pairing: Pairing) {
+async fn completions_reach_their_upstream(pairing: Pairing) {
     let result = typed(pairing, r#"{ "completion":{"values":[ "\u00e9"]}RT}"#);
     let make = async || {
         twins(pairing, |server| {
@@ -269,7 +269,7 @@ async fn completions_come_from_whose_it_is(pairing: Pairing) {
     assert_passed(pairing, &passed, &of_template, &result);
 }
 
-async fn lists_are_merged(pairing: Pairing) {
+async fn listings_are_merged(pairing: Pairing) {
     let [a, b] = twins(pairing, |server| server).await;
     let mut client = pairing.client_of_two(&a, &b).await;
     for (method, member, key, listed) in [

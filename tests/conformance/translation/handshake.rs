@@ -1,14 +1,14 @@
 //! What both sides say of themselves: the handshake, discovery, capabilities, the metadata of
 //! requests, headers, and sessions.
 
-mod client;
+mod client_metadata;
 mod transport;
 
 use serde_json::{Value, json};
 
 use crate::pairing::Pairing;
 use crate::translation::pairing::{META_KEYS, meta_of, text};
-use client::*;
+use client_metadata::*;
 use testkit::json::{bytes_of, part};
 use testkit::proxy;
 use testkit::raw::Request;
@@ -17,58 +17,58 @@ use transport::*;
 
 crate::translation::rows! {
     initialize {
-        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => legacy_upstreams_hear_of_the_client)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => legacy_upstream_receives_client_info)
         legacy_to_modern ("MCP 2026-07-28 § Basic, _meta" => modern_upstreams_are_not_initialized)
-        modern_to_legacy ("MCP 2026-07-28 § Versioning, Backward Compatibility" => each_client_has_its_session)
+        modern_to_legacy ("MCP 2026-07-28 § Versioning, Backward Compatibility" => each_set_of_capabilities_has_its_session)
         modern_to_modern ("MCP 2026-07-28 § Basic, Statelessness" => modern_upstreams_are_not_initialized)
     }
     initialized {
-        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => a_session_is_opened_once)
-        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Opening a Stream" => the_client_hears_of_changes)
-        modern_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => a_session_is_opened_once)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => session_is_opened_once)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Opening a Stream" => client_receives_changes)
+        modern_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => session_is_opened_once)
         modern_to_modern ["neither side has a handshake"]
     }
     discover {
-        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => it_is_unknown_without_metadata)
-        legacy_to_modern ("MCP 2026-07-28 § Versioning, Backward Compatibility" => it_is_unknown_without_metadata)
-        modern_to_legacy ("MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered)
-        modern_to_modern ("MCP 2026-07-28 § Discovery, Response" => the_proxy_is_discovered)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Initialization" => discover_is_an_error_without_metadata)
+        legacy_to_modern ("MCP 2026-07-28 § Versioning, Backward Compatibility" => discover_is_an_error_without_metadata)
+        modern_to_legacy ("MCP 2026-07-28 § Discovery, Response" => discover_describes_the_proxy)
+        modern_to_modern ("MCP 2026-07-28 § Discovery, Response" => discover_describes_the_proxy)
     }
     capabilities_of_the_server {
-        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared)
-        legacy_to_modern ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => all_that_is_bridged_is_declared)
-        modern_to_legacy ("MCP 2026-07-28 § Discovery, DiscoverResult" => what_modern_clients_know_is_declared)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => bridged_capabilities_are_declared)
+        legacy_to_modern ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => bridged_capabilities_are_declared)
+        modern_to_legacy ("MCP 2026-07-28 § Discovery, DiscoverResult" => modern_capabilities_are_declared)
         modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => extensions_are_declared)
     }
     capabilities_of_the_client {
-        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => legacy_upstreams_hear_of_the_client)
-        legacy_to_modern ("MCP 2026-07-28 § Basic, _meta" => capabilities_are_those_of_the_revision)
-        modern_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => each_client_has_its_session)
-        modern_to_modern ("MCP 2026-07-28 § Basic, _meta" => metadata_passes_as_it_is)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => legacy_upstream_receives_client_info)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, _meta" => client_capabilities_are_those_of_the_revision)
+        modern_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => each_set_of_capabilities_has_its_session)
+        modern_to_modern ("MCP 2026-07-28 § Basic, _meta" => metadata_passes_unchanged)
     }
     metadata {
-        legacy_to_legacy ("MCP 2025-11-25 § Basic, _meta" => no_key_of_the_protocol_is_added)
-        legacy_to_modern ("MCP 2026-07-28 § Basic, _meta" => the_keys_of_the_protocol_are_added)
-        modern_to_legacy ("MCP 2026-07-28 § Versioning, Backward Compatibility" => no_key_of_the_protocol_is_added)
-        modern_to_modern ("MCP 2026-07-28 § Basic, _meta" => metadata_passes_as_it_is)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, _meta" => protocol_keys_are_not_added)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, _meta" => protocol_keys_are_added)
+        modern_to_legacy ("MCP 2026-07-28 § Versioning, Backward Compatibility" => protocol_keys_are_not_added)
+        modern_to_modern ("MCP 2026-07-28 § Basic, _meta" => metadata_passes_unchanged)
     }
     headers {
-        legacy_to_legacy ("MCP 2025-11-25 § Transports, Protocol Version Header" => headers_of_sessions)
-        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => headers_of_requests)
-        modern_to_legacy ("MCP 2025-11-25 § Transports, Protocol Version Header" => headers_of_sessions)
-        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => headers_of_requests)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Protocol Version Header" => session_headers_are_sent)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => request_headers_are_sent)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Protocol Version Header" => session_headers_are_sent)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => request_headers_are_sent)
     }
-    mirrored_arguments {
-        legacy_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => nothing_is_mirrored)
-        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Custom Headers from Tool Parameters" => arguments_are_mirrored)
-        modern_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => nothing_is_mirrored)
-        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Custom Headers from Tool Parameters" => arguments_are_mirrored)
+    param_headers {
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => param_headers_are_not_sent)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Custom Headers from Tool Parameters" => param_headers_are_sent)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => param_headers_are_not_sent)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Custom Headers from Tool Parameters" => param_headers_are_sent)
     }
-    outdated_mirrors {
+    stale_param_headers {
         legacy_to_legacy ["a legacy upstream compares no headers with the body"]
-        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Client Behavior" => schemas_are_read_again)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Client Behavior" => stale_schema_is_refreshed)
         modern_to_legacy ["a legacy upstream compares no headers with the body"]
-        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Client Behavior" => schemas_are_read_again)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Client Behavior" => stale_schema_is_refreshed)
     }
     sessions {
         legacy_to_legacy ("MCP 2025-11-25 § Transports, Session Management" => sessions_are_renewed_and_closed)
@@ -77,7 +77,7 @@ crate::translation::rows! {
         modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Earlier Streamable HTTP Revisions" => session_ids_are_ignored)
     }
     lost_sessions {
-        legacy_to_legacy ("MCP 2025-11-25 § Transports, Session Management" => what_a_session_held_is_restored)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Session Management" => session_state_is_restored)
         legacy_to_modern ["a modern upstream has no sessions to lose"]
         modern_to_legacy ("MCP 2025-11-25 § Transports, Session Management" => subscriptions_are_restored)
         modern_to_modern ["a modern upstream has no sessions to lose"]
@@ -91,7 +91,7 @@ fn sessions_of(server: &Upstream) -> Vec<Request> {
     server.requests_of("initialize")
 }
 
-async fn legacy_upstreams_hear_of_the_client(pairing: Pairing) {
+async fn legacy_upstream_receives_client_info(pairing: Pairing) {
     let capabilities = r#"{"roots":{ "listChanged":true},"sampling":{"x":1.0},"tasks":{},"experimental":{"y\/z":{}}}"#;
     for builder in pairing.servers() {
         let server = builder.tool("t").start().await;
@@ -125,7 +125,7 @@ async fn modern_upstreams_are_not_initialized(pairing: Pairing) {
     assert_eq!(*info, json!({"name": "test", "version": "1"}));
 }
 
-async fn each_client_has_its_session(pairing: Pairing) {
+async fn each_set_of_capabilities_has_its_session(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     let asking = r#"{"elicitation":{ "form":{}},"roots":{}}"#;
@@ -158,7 +158,7 @@ async fn each_client_has_its_session(pairing: Pairing) {
     assert_eq!(sessions.len(), 2);
 }
 
-async fn a_session_is_opened_once(pairing: Pairing) {
+async fn session_is_opened_once(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = builder.tool("t").start().await;
         let mut client = pairing.client(&server).await;
@@ -171,7 +171,7 @@ async fn a_session_is_opened_once(pairing: Pairing) {
     }
 }
 
-async fn the_client_hears_of_changes(pairing: Pairing) {
+async fn client_receives_changes(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     let listen = server.wait_for_request("subscriptions/listen").await;
@@ -183,7 +183,7 @@ async fn the_client_hears_of_changes(pairing: Pairing) {
     assert!(server.requests_of("notifications/initialized").is_empty());
 }
 
-async fn it_is_unknown_without_metadata(pairing: Pairing) {
+async fn discover_is_an_error_without_metadata(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     let response = client.request("server/discover", json!({"x": "own"})).await;
@@ -200,7 +200,7 @@ async fn it_is_unknown_without_metadata(pairing: Pairing) {
     }));
 }
 
-async fn the_proxy_is_discovered(pairing: Pairing) {
+async fn discover_describes_the_proxy(pairing: Pairing) {
     let server = pairing.server().tool("t").instructions("Look here.");
     let server = server.start().await;
     let mut client = pairing.client(&server).await;
@@ -227,7 +227,7 @@ async fn the_proxy_is_discovered(pairing: Pairing) {
 
 const EVERYTHING: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"logging":{},"completions":{},"extensions":{"example.com/x":{"y":1}}}"#;
 
-async fn all_that_is_bridged_is_declared(pairing: Pairing) {
+async fn bridged_capabilities_are_declared(pairing: Pairing) {
     let server = pairing.server().capabilities(EVERYTHING).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let declared = client.initialize().await["capabilities"].take();
@@ -240,7 +240,7 @@ async fn all_that_is_bridged_is_declared(pairing: Pairing) {
     assert!(declared["extensions"].is_null(), "{declared}");
 }
 
-async fn what_modern_clients_know_is_declared(pairing: Pairing) {
+async fn modern_capabilities_are_declared(pairing: Pairing) {
     let declared = r#"{"tools":{"listChanged":true},"resources":{"subscribe":true},"completions":{},"tasks":{"requests":{"tools":{"call":{}}}}}"#;
     let server = pairing.server().capabilities(declared).start().await;
     let mut client = pairing.client(&server).await;

@@ -10,27 +10,27 @@ use testkit::upstream::{Builder, Call};
 
 crate::translation::rows! {
     set_level {
-        legacy_to_legacy ("MCP 2025-11-25 § Logging, Setting Log Level" => a_level_reaches_those_who_log)
-        legacy_to_modern ("MCP 2026-07-28 § Logging, Per-request log level" => a_level_goes_with_each_request)
-        modern_to_legacy ("MCP 2026-07-28 § Logging, Per-request log level" => a_request_sets_the_level)
-        modern_to_modern ("MCP 2026-07-28 § Logging, Per-request log level" => a_level_passes_with_its_request)
+        legacy_to_legacy ("MCP 2025-11-25 § Logging, Setting Log Level" => level_reaches_upstreams_with_logging)
+        legacy_to_modern ("MCP 2026-07-28 § Logging, Per-request log level" => level_is_sent_with_each_request)
+        modern_to_legacy ("MCP 2026-07-28 § Logging, Per-request log level" => request_sets_the_level)
+        modern_to_modern ("MCP 2026-07-28 § Logging, Per-request log level" => level_passes_with_its_request)
     }
     unknown_level {
-        legacy_to_legacy ("MCP 2025-11-25 § Logging, Error Handling" => an_unknown_level_is_an_error)
-        legacy_to_modern ("MCP 2025-11-25 § Logging, Error Handling" => an_unknown_level_is_an_error)
+        legacy_to_legacy ("MCP 2025-11-25 § Logging, Error Handling" => unknown_level_is_an_error)
+        legacy_to_modern ("MCP 2025-11-25 § Logging, Error Handling" => unknown_level_is_an_error)
         modern_to_legacy ["a server should refuse it, and a proxy may: logs are not what was asked for"]
         modern_to_modern ["it passes with its request, and the upstream refuses it"]
     }
     messages {
-        legacy_to_legacy ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_pass_as_they_are)
-        legacy_to_modern ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_as_they_are)
-        modern_to_legacy ("MCP 2026-07-28 § Logging, Per-request log level" => logs_are_heard_by_who_asked_for_them)
-        modern_to_modern ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_as_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_pass_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_unchanged)
+        modern_to_legacy ("MCP 2026-07-28 § Logging, Per-request log level" => logs_reach_the_client_that_requested_them)
+        modern_to_modern ("MCP 2026-07-28 § Logging, Log Message Notifications" => logs_pass_unchanged)
     }
-    messages_of_no_request {
-        legacy_to_legacy ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_of_no_request_pass)
+    messages_outside_of_requests {
+        legacy_to_legacy ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_outside_of_requests_pass_unchanged)
         legacy_to_modern ["a modern upstream logs for a request alone"]
-        modern_to_legacy ("MCP 2026-07-28 § Logging, Per-request log level" => logs_of_no_request_are_dropped)
+        modern_to_legacy ("MCP 2026-07-28 § Logging, Per-request log level" => logs_outside_of_requests_are_dropped)
         modern_to_modern ["a modern upstream logs for a request alone"]
     }
 }
@@ -42,7 +42,7 @@ fn logging(builder: Builder) -> Builder {
     builder.result("logging/setLevel", "{}")
 }
 
-async fn a_level_reaches_those_who_log(pairing: Pairing) {
+async fn level_reaches_upstreams_with_logging(pairing: Pairing) {
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let a = logging(a).start().await;
         let b = b.tool("u").result("logging/setLevel", "{}").start().await;
@@ -58,7 +58,7 @@ async fn a_level_reaches_those_who_log(pairing: Pairing) {
     }
 }
 
-async fn a_level_goes_with_each_request(pairing: Pairing) {
+async fn level_is_sent_with_each_request(pairing: Pairing) {
     let server = logging(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.call("t", json!({})).await;
@@ -78,7 +78,7 @@ async fn a_level_goes_with_each_request(pairing: Pairing) {
     assert!(server.requests_of("logging/setLevel").is_empty());
 }
 
-async fn a_request_sets_the_level(pairing: Pairing) {
+async fn request_sets_the_level(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = logging(builder).start().await;
         let mut client = pairing.client(&server).await;
@@ -94,7 +94,7 @@ async fn a_request_sets_the_level(pairing: Pairing) {
     }
 }
 
-async fn a_level_passes_with_its_request(pairing: Pairing) {
+async fn level_passes_with_its_request(pairing: Pairing) {
     let server = logging(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     let meta = format!(r#""{}" : "\u0064ebug""#, META_KEYS[3]);
@@ -106,7 +106,7 @@ async fn a_level_passes_with_its_request(pairing: Pairing) {
     assert!(meta_of(&calls[1])[META_KEYS[3]].is_null());
 }
 
-async fn an_unknown_level_is_an_error(pairing: Pairing) {
+async fn unknown_level_is_an_error(pairing: Pairing) {
     let server = pairing.server().capabilities(LOGGING).tool("t");
     let server = server.answers("logging/setLevel", |request| {
         crate::translation::pairing::answer(
@@ -137,7 +137,7 @@ async fn talk(call: Call) -> Vec<u8> {
     br#"{"content":[],"resultType":"complete"}"#.to_vec()
 }
 
-async fn logs_pass_as_they_are(pairing: Pairing) {
+async fn logs_pass_unchanged(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = logging(builder).on_call(talk).start().await;
         let mut client = pairing.client(&server).await;
@@ -164,7 +164,7 @@ async fn logs_pass_as_they_are(pairing: Pairing) {
     }
 }
 
-async fn logs_are_heard_by_who_asked_for_them(pairing: Pairing) {
+async fn logs_reach_the_client_that_requested_them(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = logging(builder).on_call(talk).start().await;
         let mut client = pairing.client(&server).await;
@@ -186,7 +186,7 @@ async fn logs_are_heard_by_who_asked_for_them(pairing: Pairing) {
     }
 }
 
-async fn logs_of_no_request_pass(pairing: Pairing) {
+async fn logs_outside_of_requests_pass_unchanged(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = logging(builder).start().await;
         let mut client = pairing.client(&server).await;
@@ -197,7 +197,7 @@ async fn logs_of_no_request_pass(pairing: Pairing) {
     }
 }
 
-async fn logs_of_no_request_are_dropped(pairing: Pairing) {
+async fn logs_outside_of_requests_are_dropped(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = logging(builder).start().await;
         let mut client = pairing.client(&server).await;

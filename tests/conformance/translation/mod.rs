@@ -5,15 +5,15 @@
 //! of the specification that it follows, or the reason why there is nothing to test. A group of
 //! rows has a file, and [`rows!`] makes a test of each cell, so that a failure names it.
 
-mod asking;
 mod calls;
-mod changes;
+mod change_notifications;
 mod handshake;
 mod logging;
 mod pairing;
 mod results;
+mod server_requests;
 mod tasks;
-mod unknown;
+mod unknown_methods;
 
 /// A row of the table as its group has it.
 struct Row {
@@ -89,8 +89,8 @@ const TABLE: &[Group] = &[
             ("capabilities_of_the_client", "capabilities ->"),
             ("metadata", "the keys of the protocol in `_meta` ->"),
             ("headers", "HTTP headers ->"),
-            ("mirrored_arguments", "x-mcp-header ->"),
-            ("outdated_mirrors", "error -32020 of outdated headers <-"),
+            ("param_headers", "x-mcp-header ->"),
+            ("stale_param_headers", "error -32020 of outdated headers <-"),
             ("sessions", "sessions of the transport"),
             ("lost_sessions", "what a session held, in the next one"),
         ],
@@ -134,24 +134,33 @@ const TABLE: &[Group] = &[
             ("set_level", "logging/setLevel, logLevel ->"),
             ("unknown_level", "a level that there is not ->"),
             ("messages", "notifications/message <-"),
-            ("messages_of_no_request", "the same, outside any request <-"),
+            (
+                "messages_outside_of_requests",
+                "the same, outside any request <-",
+            ),
         ],
     ),
     (
-        asking::ROWS,
+        server_requests::ROWS,
         &[
             ("elicitation", "elicitation/create <-"),
             ("sampling", "sampling/createMessage <-"),
             ("roots", "roots/list <-"),
-            ("prompts_that_ask", "the same during prompts/get <-"),
-            ("reads_that_ask", "the same during resources/read <-"),
-            ("several_at_once", "several of them at once <-"),
-            ("rounds", "one after the other <-"),
-            ("state_alone", "requestState without a request <-"),
+            ("input_during_prompts_get", "the same during prompts/get <-"),
+            (
+                "input_during_resources_read",
+                "the same during resources/read <-",
+            ),
+            ("concurrent_server_requests", "several of them at once <-"),
+            ("successive_server_requests", "one after the other <-"),
+            (
+                "state_without_requests",
+                "requestState without a request <-",
+            ),
             ("declined", "action decline ->"),
             ("refused_elicitation", "an error for elicitation/create ->"),
             ("refused_sampling", "an error for sampling ->"),
-            ("unanswered", "a retry without an answer ->"),
+            ("missing_responses", "a retry without an answer ->"),
             ("unknown_state", "requestState of nobody, or used ->"),
             ("url_mode", "elicitation in URL mode <-"),
             ("completed", "notifications/elicitation/complete <-"),
@@ -159,13 +168,13 @@ const TABLE: &[Group] = &[
             ("undeclared", "what the client has not declared <-"),
             ("outside_of_requests", "outside of any request <-"),
             (
-                "cancelled_while_asking",
+                "cancelled_during_a_server_request",
                 "notifications/cancelled meanwhile ->",
             ),
         ],
     ),
     (
-        changes::ROWS,
+        change_notifications::ROWS,
         &[
             ("tools_changed", "notifications/tools/list_changed <-"),
             ("prompts_changed", "notifications/prompts/list_changed <-"),
@@ -194,10 +203,13 @@ const TABLE: &[Group] = &[
         ],
     ),
     (
-        unknown::ROWS,
+        unknown_methods::ROWS,
         &[
             ("unknown_requests", "requests of no revision ->"),
-            ("of_several_upstreams", "the same with several upstreams ->"),
+            (
+                "unknown_requests_of_several_upstreams",
+                "the same with several upstreams ->",
+            ),
             ("unknown_notifications", "notifications of no revision ->"),
             ("unknown_of_the_server", "the same from the upstream <-"),
         ],
@@ -205,7 +217,7 @@ const TABLE: &[Group] = &[
 ];
 
 #[test]
-fn the_table_is_complete() {
+fn translation_table_is_complete() {
     for (rows, expected) in TABLE {
         let names: Vec<_> = rows.iter().map(|row| row.name).collect();
         let expected: Vec<_> = expected.iter().map(|(name, _)| *name).collect();

@@ -15,28 +15,28 @@ use testkit::upstream::Builder;
 
 crate::translation::rows! {
     result_type {
-        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => results_pass_as_they_are)
-        legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => results_pass_as_they_are)
-        modern_to_legacy ("MCP 2026-07-28 § Basic, ResultType" => results_are_completed)
-        modern_to_modern ("MCP 2026-07-28 § Basic, ResultType" => results_pass_as_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => results_pass_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => results_pass_unchanged)
+        modern_to_legacy ("MCP 2026-07-28 § Basic, ResultType" => missing_result_type_is_added)
+        modern_to_modern ("MCP 2026-07-28 § Basic, ResultType" => results_pass_unchanged)
     }
     unknown_result_type {
-        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => an_unknown_type_passes)
-        legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => an_unknown_type_is_an_error)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => unknown_result_type_passes_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => unknown_result_type_is_an_error)
         modern_to_legacy ["a legacy result has no type"]
-        modern_to_modern ("MCP 2026-07-28 § Basic, ResultType" => an_unknown_type_passes)
+        modern_to_modern ("MCP 2026-07-28 § Basic, ResultType" => unknown_result_type_passes_unchanged)
     }
     cache_hints {
-        legacy_to_legacy ("MCP 2025-11-25 § Resources, Reading Resources" => reads_pass_as_they_are)
-        legacy_to_modern ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_pass_as_they_are)
-        modern_to_legacy ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_get_hints)
-        modern_to_modern ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_pass_as_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Reading Resources" => reads_pass_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_pass_unchanged)
+        modern_to_legacy ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_get_cache_hints)
+        modern_to_modern ("MCP 2026-07-28 § Caching, Cacheable Model" => reads_pass_unchanged)
     }
     cache_hints_of_lists {
-        legacy_to_legacy ("MCP 2025-11-25 § Tools, Listing Tools" => lists_have_no_hints)
-        legacy_to_modern ("MCP 2025-11-25 § Tools, Listing Tools" => lists_have_no_hints)
-        modern_to_legacy ("MCP 2026-07-28 § Caching, Cacheable Results" => lists_promise_no_more_than_the_upstreams)
-        modern_to_modern ("MCP 2026-07-28 § Caching, Cacheable Results" => lists_promise_no_more_than_the_upstreams)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, Listing Tools" => listings_have_no_cache_hints)
+        legacy_to_modern ("MCP 2025-11-25 § Tools, Listing Tools" => listings_have_no_cache_hints)
+        modern_to_legacy ("MCP 2026-07-28 § Caching, Cacheable Results" => listing_cache_hints_do_not_exceed_the_upstreams)
+        modern_to_modern ("MCP 2026-07-28 § Caching, Cacheable Results" => listing_cache_hints_do_not_exceed_the_upstreams)
     }
     pagination {
         legacy_to_legacy ("MCP 2025-11-25 § Pagination, Pagination Flow" => all_pages_are_listed)
@@ -45,34 +45,34 @@ crate::translation::rows! {
         modern_to_modern ("MCP 2026-07-28 § Caching, Interaction with Pagination" => all_pages_are_listed)
     }
     error_codes {
-        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => errors_pass_as_they_are)
-        legacy_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_as_they_are)
-        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_as_they_are)
-        modern_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_as_they_are)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => errors_pass_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_unchanged)
+        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_unchanged)
+        modern_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => errors_pass_unchanged)
     }
     resource_not_found {
-        legacy_to_legacy ("MCP 2025-11-25 § Resources, Error Handling" => a_missing_resource_is_told_as_it_was)
-        legacy_to_modern ("MCP 2026-07-28 § Resources, Error Handling" => a_missing_resource_is_told_as_it_was)
-        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => a_missing_resource_has_the_code_of_the_revision)
-        modern_to_modern ("MCP 2026-07-28 § Resources, Error Handling" => a_missing_resource_is_told_as_it_was)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Error Handling" => missing_resource_error_passes_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Resources, Error Handling" => missing_resource_error_passes_unchanged)
+        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => missing_resource_error_gets_the_code_of_the_revision)
+        modern_to_modern ("MCP 2026-07-28 § Resources, Error Handling" => missing_resource_error_passes_unchanged)
     }
     http_status {
-        legacy_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => an_error_counts_whatever_the_status)
-        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Server Validation" => an_error_counts_whatever_the_status)
-        modern_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => an_error_counts_whatever_the_status)
-        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Server Validation" => an_error_counts_whatever_the_status)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => error_counts_with_any_http_status)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Server Validation" => error_counts_with_any_http_status)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Sending Messages to the Server" => error_counts_with_any_http_status)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Server Validation" => error_counts_with_any_http_status)
     }
     errors_of_the_proxy {
-        legacy_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
-        legacy_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
-        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
-        modern_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => own_errors_are_told_from_others)
+        legacy_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => proxy_errors_differ_from_server_errors)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => proxy_errors_differ_from_server_errors)
+        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => proxy_errors_differ_from_server_errors)
+        modern_to_modern ("MCP 2026-07-28 § Basic, Error Codes" => proxy_errors_differ_from_server_errors)
     }
     broken_streams {
-        legacy_to_legacy ("MCP 2025-11-25 § Transports, Resumability and Redelivery" => a_broken_stream_is_resumed)
-        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => harmless_calls_are_sent_anew)
-        modern_to_legacy ("MCP 2025-11-25 § Transports, Resumability and Redelivery" => a_broken_stream_is_resumed)
-        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => harmless_calls_are_sent_anew)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Resumability and Redelivery" => broken_stream_is_resumed)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => only_idempotent_calls_are_repeated)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Resumability and Redelivery" => broken_stream_is_resumed)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => only_idempotent_calls_are_repeated)
     }
 }
 
@@ -98,13 +98,13 @@ async fn result_for(pairing: Pairing, result: &'static str) -> Vec<u8> {
     exchange(pairing, &mut client, "tools/call", r#""name":"t""#).await
 }
 
-async fn results_pass_as_they_are(pairing: Pairing) {
+async fn results_pass_unchanged(pairing: Pairing) {
     let result = r#"{ "x":1E2,"content":[ ],"resultType":"complete" , "_meta":{"y":[1.0]}}"#;
     let line = result_for(pairing, result).await;
     assert_eq!(bytes_of(&line, &["result"]), result);
 }
 
-async fn results_are_completed(pairing: Pairing) {
+async fn missing_result_type_is_added(pairing: Pairing) {
     let line = result_for(pairing, r#"{ "x":1E2,"content":[ ]}"#).await;
     let expected = r#"{"resultType":"complete", "x":1E2,"content":[ ]}"#;
     assert_eq!(bytes_of(&line, &["result"]), expected);
@@ -115,12 +115,12 @@ async fn results_are_completed(pairing: Pairing) {
 
 const UNKNOWN_TYPE: &str = r#"{"content":[],"resultType":"example.com\/x"}"#;
 
-async fn an_unknown_type_passes(pairing: Pairing) {
+async fn unknown_result_type_passes_unchanged(pairing: Pairing) {
     let line = result_for(pairing, UNKNOWN_TYPE).await;
     assert_eq!(bytes_of(&line, &["result"]), UNKNOWN_TYPE);
 }
 
-async fn an_unknown_type_is_an_error(pairing: Pairing) {
+async fn unknown_result_type_is_an_error(pairing: Pairing) {
     let line = result_for(pairing, UNKNOWN_TYPE).await;
     let error = bytes_of(&line, &["error", "message"]);
     assert!(error.contains("example.com"), "{error}");
@@ -136,13 +136,13 @@ async fn read(pairing: Pairing, result: &str) -> Vec<u8> {
     exchange(pairing, &mut client, "resources/read", r#""uri":"x://1""#).await
 }
 
-async fn reads_pass_as_they_are(pairing: Pairing) {
+async fn reads_pass_unchanged(pairing: Pairing) {
     let result = r#"{"contents":[ ],"ttlMs":1e3,"cacheScope":"public","resultType":"complete"}"#;
     let line = read(pairing, result).await;
     assert_eq!(bytes_of(&line, &["result"]), result);
 }
 
-async fn reads_get_hints(pairing: Pairing) {
+async fn reads_get_cache_hints(pairing: Pairing) {
     let line = read(pairing, r#"{"contents":[ ],"x":1.0}"#).await;
     let result = bytes_of(&line, &["result"]);
     assert!(result.ends_with(r#""contents":[ ],"x":1.0}"#), "{result}");
@@ -194,13 +194,13 @@ async fn lists(pairing: Pairing, ttl_ms: u64, scope: &str) -> Vec<Value> {
     results
 }
 
-async fn lists_have_no_hints(pairing: Pairing) {
+async fn listings_have_no_cache_hints(pairing: Pairing) {
     for result in lists(pairing, 5000, "public").await {
         assert_eq!(result.as_object().unwrap().len(), 1, "{result}");
     }
 }
 
-async fn lists_promise_no_more_than_the_upstreams(pairing: Pairing) {
+async fn listing_cache_hints_do_not_exceed_the_upstreams(pairing: Pairing) {
     for (ttl_ms, scope) in [(5000, "public"), (0, "private")] {
         let ttl_ms = if pairing.legacy_upstream() { 0 } else { ttl_ms };
         for result in lists(pairing, ttl_ms, scope).await {

@@ -12,27 +12,27 @@ use testkit::upstream::Builder;
 
 crate::translation::rows! {
     task_calls {
-        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Creating Tasks" => a_task_passes)
-        legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => a_task_of_nobodys_asking_is_an_error)
+        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Creating Tasks" => task_passes_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => unrequested_task_is_an_error)
         modern_to_legacy ["a modern client does not ask for tasks of 2025-11-25"]
-        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_task_passes)
+        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => task_passes_unchanged)
     }
     task_methods {
-        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Getting Tasks" => task_methods_reach_whose_task_it_is)
+        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Getting Tasks" => task_methods_reach_the_owning_upstream)
         legacy_to_modern ("MCP 2025-11-25 § Tasks, Capability Negotiation" => task_methods_are_unknown)
         modern_to_legacy ("MCP 2026-07-28 § Versioning, Extension Negotiation" => task_methods_are_unknown)
-        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => task_methods_reach_whose_task_it_is)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Standard Request Headers" => task_methods_reach_the_owning_upstream)
     }
     task_status {
-        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Task Status Notification" => a_status_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Task Status Notification" => task_status_passes_unchanged)
         legacy_to_modern ["a modern upstream has no tasks of 2025-11-25"]
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Opening a Stream" => a_status_is_dropped)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Opening a Stream" => task_status_is_dropped)
         modern_to_modern ["a modern upstream has no tasks of 2025-11-25"]
     }
     required_tasks {
-        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run)
+        legacy_to_legacy ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => required_task_is_run_by_the_proxy)
         legacy_to_modern ["a modern upstream starts tasks by itself"]
-        modern_to_legacy ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => a_required_task_is_run)
+        modern_to_legacy ("MCP 2025-11-25 § Tasks, Tool-Level Negotiation" => required_task_is_run_by_the_proxy)
         modern_to_modern ["a modern upstream starts tasks by itself"]
     }
 }
@@ -65,7 +65,7 @@ fn tasking(pairing: Pairing, builder: Builder, name: &str, id: &str) -> Builder 
     builder.reply_with(move |_| task.clone().into_bytes())
 }
 
-async fn a_task_passes(pairing: Pairing) {
+async fn task_passes_unchanged(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = tasking(pairing, builder, "t", "k").start().await;
         let mut client = pairing.client(&server).await;
@@ -86,7 +86,7 @@ async fn a_task_passes(pairing: Pairing) {
     }
 }
 
-async fn a_task_of_nobodys_asking_is_an_error(pairing: Pairing) {
+async fn unrequested_task_is_an_error(pairing: Pairing) {
     let server = tasking(pairing, pairing.server(), "t", "k").start().await;
     let mut client = pairing.client(&server).await;
     let response = client.call("t", json!({})).await;
@@ -102,7 +102,7 @@ fn methods(pairing: Pairing) -> &'static [&'static str] {
     }
 }
 
-async fn task_methods_reach_whose_task_it_is(pairing: Pairing) {
+async fn task_methods_reach_the_owning_upstream(pairing: Pairing) {
     let result = r#"{ "taskId":"k2","status":"working","x":1E2,"resultType":"complete"}"#;
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let mut servers = [
@@ -157,7 +157,7 @@ async fn task_methods_are_unknown(pairing: Pairing) {
 
 const STATUS: &str = r#"{ "jsonrpc":"2.0","method":"notifications/tasks/status","params":{"taskId":"k","status":"working","createdAt":"2025-11-25T10:30:00Z","lastUpdatedAt":"2025-11-25T10:30:00Z","ttl":6E4}}"#;
 
-async fn a_status_passes(pairing: Pairing) {
+async fn task_status_passes_unchanged(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = tasking(pairing, builder, "t", "k").start().await;
         let mut client = pairing.client(&server).await;
@@ -204,7 +204,7 @@ fn asks_for_it(request: &Request) -> bool {
     request.json()["params"]["taskId"] == "k"
 }
 
-async fn a_required_task_is_run(pairing: Pairing) {
+async fn required_task_is_run_by_the_proxy(pairing: Pairing) {
     let server = requiring(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     let members = r#""name":"t","arguments":{ "x":1E2}"#;
@@ -221,7 +221,7 @@ async fn a_required_task_is_run(pairing: Pairing) {
     assert!(server.requests_of("tasks/get").iter().all(asks_for_it));
 }
 
-async fn a_status_is_dropped(pairing: Pairing) {
+async fn task_status_is_dropped(pairing: Pairing) {
     let server = requiring(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.call("t", json!({})).await;

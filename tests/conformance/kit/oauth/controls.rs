@@ -1,6 +1,6 @@
 //! What a test can do to a running server: hold it, break it, lose what it says.
 
-use crate::kit::oauth::plain::{get, setup};
+use crate::kit::oauth::raw_client::{get, setup};
 use testkit::oauth::{self, Part};
 use testkit::raw::Reply;
 use testkit::{http, upstream, within};
@@ -24,7 +24,7 @@ async fn requests_are_held_until_the_gate_opens() {
 }
 
 #[tokio::test]
-async fn a_part_fails_until_it_recovers() {
+async fn endpoint_fails_until_it_recovers() {
     let setup = setup(oauth::server()).await;
     let login = setup.login("").await;
     setup.server.fail(Part::Token, 503);
@@ -38,7 +38,7 @@ async fn a_part_fails_until_it_recovers() {
 }
 
 #[tokio::test]
-async fn an_answer_can_be_lost_after_the_refresh_token_was_spent() {
+async fn response_can_be_lost_after_the_refresh_token_was_spent() {
     let setup = setup(oauth::server()).await;
     let login = setup.login("").await;
     setup.server.lose_answer(Part::Token);
@@ -53,7 +53,7 @@ async fn an_answer_can_be_lost_after_the_refresh_token_was_spent() {
 }
 
 #[tokio::test]
-async fn a_test_can_answer_in_place_of_the_server() {
+async fn test_can_intercept_requests_to_the_server() {
     let server = oauth::server().intercept(|request| {
         let ours = request.path == "/authorize";
         ours.then(|| Reply::status(302).header("location", "file:///etc/passwd"))
@@ -70,7 +70,7 @@ async fn a_test_can_answer_in_place_of_the_server() {
 }
 
 #[tokio::test]
-async fn a_test_can_answer_in_place_of_the_guard_of_an_upstream() {
+async fn test_can_intercept_requests_to_a_protected_upstream() {
     let server = oauth::server().start().await;
     let upstream = upstream::modern().intercept(|request| {
         let metadata = request.path.starts_with("/.well-known/");

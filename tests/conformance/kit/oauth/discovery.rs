@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kit::oauth::plain::{get, setup};
+use crate::kit::oauth::raw_client::{get, setup};
 use testkit::Endpoint;
 use testkit::http::{initialize, post};
 use testkit::oauth::{self, Challenge, Document, Iss, Place, Registration};
 use testkit::upstream;
 
 #[tokio::test]
-async fn metadata_is_at_the_places_chosen_and_nowhere_else() {
+async fn metadata_is_served_at_the_chosen_urls_only() {
     use Document::{OAuth, OidcAppended, OidcInserted};
     let places = |path: &str| {
         [
@@ -46,7 +46,7 @@ async fn metadata_is_at_the_places_chosen_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn metadata_tells_what_the_server_can_do() {
+async fn metadata_states_what_the_server_supports() {
     let plain = oauth::server().start().await;
     let rich = oauth::server()
         .scopes("read")
@@ -86,7 +86,7 @@ async fn metadata_tells_what_the_server_can_do() {
 }
 
 #[tokio::test]
-async fn a_protected_upstream_says_where_its_tokens_are_to_be_had() {
+async fn protected_upstream_publishes_resource_metadata() {
     let server = oauth::server().start().await;
     let well_known = "/.well-known/oauth-protected-resource";
     for (place, path, paths) in [
@@ -126,7 +126,7 @@ async fn a_protected_upstream_says_where_its_tokens_are_to_be_had() {
 }
 
 #[tokio::test]
-async fn the_challenge_and_the_document_can_be_whatever_a_test_wants() {
+async fn challenge_and_document_can_be_set_by_a_test() {
     let setup = setup(oauth::server()).await;
     let text = Challenge::Text("Basic realm=\"x\", Bearer at={metadata}".to_owned());
     for (challenge, said) in [

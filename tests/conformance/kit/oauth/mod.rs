@@ -1,10 +1,10 @@
 //! The tests' authorization server refuses what it must, asked by a plain client.
 
-mod clients;
-mod codes;
+mod authorization_code;
+mod client_registration;
 mod controls;
-mod devices;
+mod device_grant;
 mod discovery;
-mod plain;
 mod protected;
-mod refreshes;
+mod raw_client;
+mod refresh;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::kit::oauth::plain::{Setup, get, setup};
+use crate::kit::oauth::raw_client::{Setup, get, setup};
 use testkit::Endpoint;
 use testkit::http::{MODERN, initialize, message, post, request, session};
 use testkit::oauth::{self, Browser, Part, Place, Protected};
@@ -23,12 +23,12 @@ async fn call(upstream: &Protected, tool: &str, authorization: &str) -> reqwest:
     post(&upstream.url(), &headers, body).await
 }
 
-fn bearer(login: &crate::kit::oauth::plain::Answer) -> String {
+fn bearer(login: &crate::kit::oauth::raw_client::Answer) -> String {
     format!("Bearer {}", login.text("access_token"))
 }
 
 #[tokio::test]
-async fn token_opens_only_its_own_upstream_while_valid() {
+async fn token_is_accepted_by_its_own_upstream_while_valid() {
     let setup = setup(oauth::server()).await;
     let other = oauth::protect(&setup.server, upstream::modern().tool("search"));
     let other = other.start().await;
@@ -74,7 +74,7 @@ async fn token_opens_only_its_own_upstream_while_valid() {
 }
 
 #[tokio::test]
-async fn a_grant_is_good_for_the_resource_it_was_asked_for_alone() {
+async fn grant_is_valid_for_its_resource_only() {
     let setup = setup(oauth::server()).await;
     let other = oauth::protect(&setup.server, upstream::modern());
     let other = other.start().await.url();
@@ -92,7 +92,7 @@ async fn a_grant_is_good_for_the_resource_it_was_asked_for_alone() {
 }
 
 #[tokio::test]
-async fn a_tool_that_needs_more_scopes_asks_for_them() {
+async fn tool_that_needs_more_scopes_sends_a_challenge() {
     let server = oauth::server().scopes("use read write");
     let setup = setup(server).await;
     let tools = upstream::modern().tool("read").tool("write");
@@ -150,7 +150,7 @@ async fn every_kind_of_upstream_can_be_protected(kind: Kind) {
 }
 
 #[tokio::test]
-async fn an_upstream_can_be_its_own_authorization_server() {
+async fn upstream_can_be_its_own_authorization_server() {
     let server = oauth::server().documents([]).start().await;
     let upstream = oauth::protect(&server, upstream::modern().tool("search"));
     let upstream = upstream.same_origin().place(Place::Nowhere).start().await;
@@ -184,7 +184,7 @@ async fn upstream_moved_to_another_server_rejects_earlier_tokens() {
     let login = bearer(&first.login("").await);
     assert_eq!(call(&first.upstream, "search", &login).await.status(), 200);
     let second = oauth::server()
-        .client(crate::kit::oauth::plain::app())
+        .client(crate::kit::oauth::raw_client::app())
         .start()
         .await;
     first.upstream.move_to(&second);
@@ -200,7 +200,7 @@ async fn upstream_moved_to_another_server_rejects_earlier_tokens() {
 }
 
 #[tokio::test]
-async fn a_browser_is_led_nowhere_by_a_page_that_is_none() {
+async fn browser_does_not_follow_a_json_document() {
     let setup = setup(oauth::server()).await;
     let page = Browser::consenting()
         .open(&setup.upstream.metadata_url())

@@ -8,7 +8,7 @@ use testkit::json::text_of;
 use testkit::raw::{Reply, Request};
 use testkit::upstream::Upstream;
 
-pub(super) async fn headers_of_sessions(pairing: Pairing) {
+pub(super) async fn session_headers_are_sent(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     client.call("t", json!({})).await;
@@ -24,7 +24,7 @@ pub(super) async fn headers_of_sessions(pairing: Pairing) {
     }
 }
 
-pub(super) async fn headers_of_requests(pairing: Pairing) {
+pub(super) async fn request_headers_are_sent(pairing: Pairing) {
     let server = pairing.server().tool("t é").start().await;
     let mut client = pairing.client(&server).await;
     let name = client.tool_names().await.remove(0);
@@ -42,7 +42,7 @@ pub(super) async fn headers_of_requests(pairing: Pairing) {
 /// A tool whose argument `r` goes into the header `Mcp-Param-Region`.
 const MIRRORED: &str = r#"{"name":"t","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"Region"}}}}"#;
 
-pub(super) async fn nothing_is_mirrored(pairing: Pairing) {
+pub(super) async fn param_headers_are_not_sent(pairing: Pairing) {
     let server = pairing.server().tool_raw(MIRRORED).start().await;
     let mut client = pairing.client(&server).await;
     client.call("t", json!({"r": "eu"})).await;
@@ -50,7 +50,7 @@ pub(super) async fn nothing_is_mirrored(pairing: Pairing) {
     assert_eq!(call.header("mcp-param-region"), None);
 }
 
-pub(super) async fn arguments_are_mirrored(pairing: Pairing) {
+pub(super) async fn param_headers_are_sent(pairing: Pairing) {
     let server = pairing.server().tool_raw(MIRRORED).start().await;
     let mut client = pairing.client(&server).await;
     for (argument, header) in [
@@ -66,7 +66,7 @@ pub(super) async fn arguments_are_mirrored(pairing: Pairing) {
     }
 }
 
-pub(super) async fn schemas_are_read_again(pairing: Pairing) {
+pub(super) async fn stale_schema_is_refreshed(pairing: Pairing) {
     let server = pairing.server().capabilities(r#"{"tools":{}}"#);
     let server = server.tool("t").start().await;
     let mut client = pairing.client(&server).await;
@@ -133,7 +133,7 @@ pub(super) async fn holding(pairing: Pairing) -> Upstream {
     server.start().await
 }
 
-pub(super) async fn what_a_session_held_is_restored(pairing: Pairing) {
+pub(super) async fn session_state_is_restored(pairing: Pairing) {
     let server = holding(pairing).await;
     let mut client = pairing.client(&server).await;
     client.wait_for_tools(&["t"]).await;

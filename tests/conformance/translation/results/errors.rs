@@ -11,7 +11,7 @@ use crate::translation::pairing::{answer, text};
 use testkit::json::{bytes_of, part};
 use testkit::raw::{Reply, Request, event};
 
-pub(super) async fn errors_pass_as_they_are(pairing: Pairing) {
+pub(super) async fn errors_pass_unchanged(pairing: Pairing) {
     for error in [
         r#"{ "code":-32099,"message":"\u00e9","data":{"n":1.0}}"#,
         r#"{"code":-32601,"message":"no","x":[ ]}"#,
@@ -39,7 +39,7 @@ pub(super) async fn missing(pairing: Pairing, error: &'static str) -> String {
     bytes_of(&line, &["error"]).to_owned()
 }
 
-pub(super) async fn a_missing_resource_is_told_as_it_was(pairing: Pairing) {
+pub(super) async fn missing_resource_error_passes_unchanged(pairing: Pairing) {
     for error in [
         r#"{"code":-32002,"message":"no","data":{ "uri":"x:\/\/1"}}"#,
         r#"{"code":-32602,"message":"no","data":{ "uri":"x:\/\/1"}}"#,
@@ -48,7 +48,7 @@ pub(super) async fn a_missing_resource_is_told_as_it_was(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_missing_resource_has_the_code_of_the_revision(pairing: Pairing) {
+pub(super) async fn missing_resource_error_gets_the_code_of_the_revision(pairing: Pairing) {
     let error = r#"{"message":"no", "code":-32002,"data":{ "uri":"x:\/\/1"}}"#;
     assert_eq!(
         missing(pairing, error).await,
@@ -58,7 +58,7 @@ pub(super) async fn a_missing_resource_has_the_code_of_the_revision(pairing: Pai
     assert_eq!(missing(pairing, other).await, other);
 }
 
-pub(super) async fn an_error_counts_whatever_the_status(pairing: Pairing) {
+pub(super) async fn error_counts_with_any_http_status(pairing: Pairing) {
     let error = r#"{"code":-32602,"message":"no","data":[1.0]}"#;
     for status in [200, 400, 500] {
         let server = server(pairing).intercept(move |request| {
@@ -85,7 +85,7 @@ pub(super) fn answer_of(request: &Request, error: &str) -> Vec<u8> {
     }
 }
 
-pub(super) async fn own_errors_are_told_from_others(pairing: Pairing) {
+pub(super) async fn proxy_errors_differ_from_server_errors(pairing: Pairing) {
     let server = server(pairing).intercept(|request| {
         let call = request.is("tools/call");
         call.then(|| Reply::status(418))
@@ -100,7 +100,7 @@ pub(super) async fn own_errors_are_told_from_others(pairing: Pairing) {
     assert_eq!(error["data"]["httpStatus"], 418, "{error}");
 }
 
-pub(super) async fn a_broken_stream_is_resumed(pairing: Pairing) {
+pub(super) async fn broken_stream_is_resumed(pairing: Pairing) {
     let server = pairing.server().tool("t").without_server_stream();
     let server = server.intercept(|request| {
         if request.is("tools/call") {
@@ -120,7 +120,7 @@ pub(super) async fn a_broken_stream_is_resumed(pairing: Pairing) {
     assert_eq!(server.requests_of("tools/call").len(), 1);
 }
 
-pub(super) async fn harmless_calls_are_sent_anew(pairing: Pairing) {
+pub(super) async fn only_idempotent_calls_are_repeated(pairing: Pairing) {
     let schema = r#""inputSchema":{"type":"object"}"#;
     let server = pairing.server();
     let lost: Mutex<BTreeSet<String>> = Mutex::default();

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::schema::book::Book;
 use crate::schema::logs;
+use crate::schema::message_log::Book;
 use crate::schema::peer::Peer;
 use crate::schema::revision::{MODERN, Pair};
 use crate::schema::server;

@@ -9,7 +9,7 @@ use testkit::json::bytes_of;
 const OWN_META: &str =
     r#""traceparent":"00-0a-0b-01","example.com\/x":{ "n":1.0},"progressToken":"p""#;
 
-pub(super) async fn capabilities_are_those_of_the_revision(pairing: Pairing) {
+pub(super) async fn client_capabilities_are_those_of_the_revision(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let declared = json!({
         "roots": {"listChanged": true},
@@ -35,14 +35,14 @@ pub(super) async fn meta_that_comes(pairing: Pairing, meta: &str) -> String {
     bytes_of(&call, &["params", "_meta"]).to_owned()
 }
 
-pub(super) async fn no_key_of_the_protocol_is_added(pairing: Pairing) {
+pub(super) async fn protocol_keys_are_not_added(pairing: Pairing) {
     let level = format!(r#","{}":"info""#, META_KEYS[3]);
     let level = if pairing.legacy_client() { "" } else { &level };
     let meta = meta_that_comes(pairing, &format!("{OWN_META}{level}")).await;
     assert_eq!(meta, format!("{{{OWN_META}}}"));
 }
 
-pub(super) async fn the_keys_of_the_protocol_are_added(pairing: Pairing) {
+pub(super) async fn protocol_keys_are_added(pairing: Pairing) {
     let meta = meta_that_comes(pairing, OWN_META).await;
     assert!(meta.contains(OWN_META), "{meta}");
     let meta: Value = serde_json::from_str(&meta).unwrap();
@@ -51,7 +51,7 @@ pub(super) async fn the_keys_of_the_protocol_are_added(pairing: Pairing) {
     assert_eq!(meta[META_KEYS[2]], json!({}));
 }
 
-pub(super) async fn metadata_passes_as_it_is(pairing: Pairing) {
+pub(super) async fn metadata_passes_unchanged(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     let sets = [

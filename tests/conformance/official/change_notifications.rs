@@ -6,20 +6,20 @@ use rmcp::model::{
 use serde_json::json;
 
 use crate::official::in_each_pairing;
-use crate::official::meeting::Meeting;
+use crate::official::session::Meeting;
 use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {
-    a_change_of_the_tools_is_heard_of_and_listed
-    a_change_of_the_prompts_is_heard_of_and_listed
-    an_update_of_a_resource_is_heard_of
-    nothing_is_heard_of_a_resource_that_is_no_longer_wanted
+    tool_change_is_notified_and_listed
+    prompt_change_is_notified_and_listed
+    resource_update_is_notified
+    no_update_after_unsubscribe
 }
 
 const WATCHED: &str = "test://watched-resource";
 
-async fn a_change_of_the_tools_is_heard_of_and_listed(pairing: Pairing) {
+async fn tool_change_is_notified_and_listed(pairing: Pairing) {
     let meeting = pairing.meet().await;
     within("the tools", meeting.client.list_all_tools())
         .await
@@ -53,7 +53,7 @@ async fn a_change_of_the_tools_is_heard_of_and_listed(pairing: Pairing) {
     meeting.assert_eras();
 }
 
-async fn a_change_of_the_prompts_is_heard_of_and_listed(pairing: Pairing) {
+async fn prompt_change_is_notified_and_listed(pairing: Pairing) {
     let meeting = pairing.meet().await;
     within("the prompts", meeting.client.list_all_prompts())
         .await
@@ -102,7 +102,7 @@ async fn change(meeting: &Meeting) {
         .await;
 }
 
-async fn an_update_of_a_resource_is_heard_of(pairing: Pairing) {
+async fn resource_update_is_notified(pairing: Pairing) {
     let meeting = pairing.meet().await;
     within("the resources", meeting.client.list_all_resources())
         .await
@@ -125,7 +125,7 @@ async fn an_update_of_a_resource_is_heard_of(pairing: Pairing) {
     meeting.assert_eras();
 }
 
-async fn nothing_is_heard_of_a_resource_that_is_no_longer_wanted(pairing: Pairing) {
+async fn no_update_after_unsubscribe(pairing: Pairing) {
     let meeting = pairing.meet().await;
     within("the resources", meeting.client.list_all_resources())
         .await

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::scenes::*;
+use super::harness::*;
 use super::{Ask, ELICITATION, ROOTS, SAMPLING, everything};
 use crate::pairing::Pairing;
 use crate::translation::pairing::text;
@@ -12,7 +12,7 @@ use testkit::raw::Request;
 
 const ERROR: &str = r#"{ "code":-1,"message":"\u00e9","data":[1.0]}"#;
 
-pub(super) async fn an_error_of_the_client_passes(pairing: Pairing) {
+pub(super) async fn client_error_passes_unchanged(pairing: Pairing) {
     for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
         let server = Place::Call.asking(r#""q\/""#, ask);
         let server = server.start().await;
@@ -43,14 +43,14 @@ async fn refused(pairing: Pairing, ask: &'static Ask) -> (Vec<u8>, Vec<Vec<u8>>)
     (answer, server.calls())
 }
 
-pub(super) async fn an_error_counts_as_cancelled(pairing: Pairing) {
+pub(super) async fn client_error_counts_as_cancelled(pairing: Pairing) {
     let (answer, calls) = refused(pairing, &ELICITATION).await;
     assert_done(&answer);
     let result = bytes_of(&calls[1], &["params", "inputResponses", "k"]);
     assert_eq!(result, r#"{"action":"cancel"}"#);
 }
 
-pub(super) async fn an_error_fails_the_call(pairing: Pairing) {
+pub(super) async fn client_error_fails_the_call(pairing: Pairing) {
     for ask in [&SAMPLING, &ROOTS] {
         let (answer, calls) = refused(pairing, ask).await;
         assert_eq!(bytes_of(&answer, &["error"]), ERROR);
@@ -58,7 +58,7 @@ pub(super) async fn an_error_fails_the_call(pairing: Pairing) {
     }
 }
 
-pub(super) async fn what_is_missing_is_asked_for_again(pairing: Pairing) {
+pub(super) async fn missing_response_is_requested_again(pairing: Pairing) {
     for place in PLACES {
         let server = place.asking("7", &ROOTS);
         let server = server.start().await;
@@ -76,7 +76,7 @@ pub(super) async fn what_is_missing_is_asked_for_again(pairing: Pairing) {
     }
 }
 
-pub(super) async fn state_is_taken_once(pairing: Pairing) {
+pub(super) async fn request_state_is_accepted_once(pairing: Pairing) {
     let server = Place::Call.asking("7", &ROOTS);
     let server = server.start().await;
     let mut client = pairing.client_with(&server, everything()).await;
@@ -104,7 +104,7 @@ pub(super) async fn state_is_taken_once(pairing: Pairing) {
     );
 }
 
-pub(super) async fn the_upstream_judges_its_state(pairing: Pairing) {
+pub(super) async fn request_state_is_checked_by_the_upstream(pairing: Pairing) {
     let server = asking(pairing, Vec::new()).start().await;
     let mut client = pairing.client_with(&server, everything()).await;
     let own = br#"{"result":{"requestState":"of n\u006fbody"}}"#;
@@ -121,7 +121,7 @@ pub(super) async fn the_upstream_judges_its_state(pairing: Pairing) {
     );
 }
 
-pub(super) async fn an_upstream_is_refused(pairing: Pairing) {
+pub(super) async fn undeclared_server_request_is_rejected(pairing: Pairing) {
     for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
         for place in PLACES {
             let server = place.asking("7", ask);
@@ -135,7 +135,7 @@ pub(super) async fn an_upstream_is_refused(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_call_fails(pairing: Pairing) {
+pub(super) async fn undeclared_input_request_fails_the_call(pairing: Pairing) {
     for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
         let asked = required(&[("k", ask)], Some(r#""s""#));
         let server = asking(pairing, vec![asked]).start().await;
@@ -148,7 +148,7 @@ pub(super) async fn a_call_fails(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_client_is_asked_at_any_time(pairing: Pairing) {
+pub(super) async fn server_request_outside_of_calls_reaches_the_client(pairing: Pairing) {
     for place in [Place::Aside, Place::HttpSse] {
         for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
             let server = place.server("t", "tools/call", |_| async { Vec::new() });
@@ -169,7 +169,7 @@ pub(super) async fn a_client_is_asked_at_any_time(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_modern_client_cannot_be_asked(pairing: Pairing) {
+pub(super) async fn server_request_outside_of_calls_is_not_forwarded(pairing: Pairing) {
     for place in [Place::Aside, Place::HttpSse] {
         let server = place.server("t", "tools/call", |_| async { Vec::new() });
         let server = server.start().await;
@@ -188,7 +188,7 @@ pub(super) async fn a_modern_client_cannot_be_asked(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_cancelled_call_ends_upstream(pairing: Pairing) {
+pub(super) async fn cancelled_call_is_cancelled_upstream(pairing: Pairing) {
     for place in PLACES {
         let server = place.asking("7", &ROOTS);
         let server = server.start().await;
@@ -203,7 +203,7 @@ pub(super) async fn a_cancelled_call_ends_upstream(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_cancelled_call_is_not_sent_again(pairing: Pairing) {
+pub(super) async fn cancelled_call_is_not_retried(pairing: Pairing) {
     let asked = required(&[("k", &ROOTS)], Some(r#""s""#));
     let server = asking(pairing, vec![asked]).start().await;
     let mut client = pairing.client_with(&server, everything()).await;
@@ -222,7 +222,7 @@ pub(super) async fn a_cancelled_call_is_not_sent_again(pairing: Pairing) {
     assert!(lines.iter().all(|line| part(line, &["id"]) != Some(&*id)));
 }
 
-pub(super) async fn a_cancelled_retry_ends_upstream(pairing: Pairing) {
+pub(super) async fn cancelled_retry_is_cancelled_upstream(pairing: Pairing) {
     for place in PLACES {
         let gate = Gate::closed();
         let held = gate.clone();

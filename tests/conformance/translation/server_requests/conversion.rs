@@ -2,57 +2,57 @@
 
 use serde_json::json;
 
-use super::answers::{asks_in_a_request, asks_in_a_result};
-use super::scenes::*;
+use super::harness::*;
+use super::responses::{check_input_request_during, check_server_request_during};
 use super::{Ask, ELICITATION, ROOTS, SAMPLING, everything};
 use crate::pairing::Pairing;
 use crate::translation::pairing::text;
 use testkit::json::{bytes_of, part};
 
-pub(super) async fn an_elicitation_passes(pairing: Pairing) {
+pub(super) async fn elicitation_passes_unchanged(pairing: Pairing) {
     passes(pairing, &ELICITATION).await;
 }
 
-pub(super) async fn sampling_passes(pairing: Pairing) {
+pub(super) async fn sampling_passes_unchanged(pairing: Pairing) {
     passes(pairing, &SAMPLING).await;
 }
 
-pub(super) async fn roots_pass(pairing: Pairing) {
+pub(super) async fn roots_pass_unchanged(pairing: Pairing) {
     passes(pairing, &ROOTS).await;
 }
 
-pub(super) async fn an_elicitation_becomes_a_request(pairing: Pairing) {
-    becomes_a_request(pairing, &ELICITATION).await;
+pub(super) async fn elicitation_is_sent_as_a_request(pairing: Pairing) {
+    check_sent_as_a_request(pairing, &ELICITATION).await;
 }
 
-pub(super) async fn sampling_becomes_a_request(pairing: Pairing) {
-    becomes_a_request(pairing, &SAMPLING).await;
+pub(super) async fn sampling_is_sent_as_a_request(pairing: Pairing) {
+    check_sent_as_a_request(pairing, &SAMPLING).await;
 }
 
-pub(super) async fn roots_become_a_request(pairing: Pairing) {
-    becomes_a_request(pairing, &ROOTS).await;
+pub(super) async fn roots_are_sent_as_a_request(pairing: Pairing) {
+    check_sent_as_a_request(pairing, &ROOTS).await;
 }
 
-pub(super) async fn an_elicitation_becomes_a_result(pairing: Pairing) {
-    becomes_a_result(pairing, &ELICITATION).await;
+pub(super) async fn elicitation_is_sent_as_a_result(pairing: Pairing) {
+    check_sent_as_a_result(pairing, &ELICITATION).await;
 }
 
-pub(super) async fn sampling_becomes_a_result(pairing: Pairing) {
-    becomes_a_result(pairing, &SAMPLING).await;
+pub(super) async fn sampling_is_sent_as_a_result(pairing: Pairing) {
+    check_sent_as_a_result(pairing, &SAMPLING).await;
 }
 
-pub(super) async fn roots_become_a_result(pairing: Pairing) {
-    becomes_a_result(pairing, &ROOTS).await;
+pub(super) async fn roots_are_sent_as_a_result(pairing: Pairing) {
+    check_sent_as_a_result(pairing, &ROOTS).await;
 }
 
 pub(super) async fn passes(pairing: Pairing, ask: &'static Ask) {
     match pairing.legacy_upstream() {
-        true => a_request_passes(pairing, ask).await,
-        false => a_result_passes(pairing, ask).await,
+        true => check_request_passes_unchanged(pairing, ask).await,
+        false => check_result_passes_unchanged(pairing, ask).await,
     }
 }
 
-pub(super) async fn a_request_passes(pairing: Pairing, ask: &'static Ask) {
+pub(super) async fn check_request_passes_unchanged(pairing: Pairing, ask: &'static Ask) {
     for place in PLACES {
         let id = r#""q\u0031\/""#;
         let request = |id: &str| {
@@ -82,7 +82,7 @@ pub(super) async fn a_request_passes(pairing: Pairing, ask: &'static Ask) {
     }
 }
 
-pub(super) async fn a_result_passes(pairing: Pairing, ask: &'static Ask) {
+pub(super) async fn check_result_passes_unchanged(pairing: Pairing, ask: &'static Ask) {
     let required = required(&[("k\\u0031", ask)], Some(r#""s\u0031\/""#));
     let server = asking(pairing, vec![required.clone()]).start().await;
     let mut client = pairing.client(&server).await;
@@ -105,7 +105,7 @@ pub(super) async fn a_result_passes(pairing: Pairing, ask: &'static Ask) {
     );
 }
 
-pub(super) async fn becomes_a_request(pairing: Pairing, ask: &'static Ask) {
+pub(super) async fn check_sent_as_a_request(pairing: Pairing, ask: &'static Ask) {
     let state = r#""s\u0031\/""#;
     let server = asking(pairing, vec![required(&[("k\\u0031", ask)], Some(state))]);
     let server = server.start().await;
@@ -135,7 +135,7 @@ pub(super) async fn becomes_a_request(pairing: Pairing, ask: &'static Ask) {
     assert_eq!(meta(first), meta(retry));
 }
 
-pub(super) async fn becomes_a_result(pairing: Pairing, ask: &'static Ask) {
+pub(super) async fn check_sent_as_a_result(pairing: Pairing, ask: &'static Ask) {
     for place in PLACES {
         let id = r#""q\u0031\/""#;
         let server = place.asking(id, ask);
@@ -158,18 +158,18 @@ pub(super) async fn becomes_a_result(pairing: Pairing, ask: &'static Ask) {
     }
 }
 
-pub(super) async fn a_prompt_asks_in_a_request(pairing: Pairing) {
-    asks_in_a_request(pairing, "prompts/get", json!({"name": "p"})).await;
+pub(super) async fn prompt_sends_a_server_request(pairing: Pairing) {
+    check_server_request_during(pairing, "prompts/get", json!({"name": "p"})).await;
 }
 
-pub(super) async fn a_read_asks_in_a_request(pairing: Pairing) {
-    asks_in_a_request(pairing, "resources/read", json!({"uri": "x://1"})).await;
+pub(super) async fn read_sends_a_server_request(pairing: Pairing) {
+    check_server_request_during(pairing, "resources/read", json!({"uri": "x://1"})).await;
 }
 
-pub(super) async fn a_prompt_asks_in_a_result(pairing: Pairing) {
-    asks_in_a_result(pairing, "prompts/get", json!({"name": "p"})).await;
+pub(super) async fn prompt_returns_an_input_request(pairing: Pairing) {
+    check_input_request_during(pairing, "prompts/get", json!({"name": "p"})).await;
 }
 
-pub(super) async fn a_read_asks_in_a_result(pairing: Pairing) {
-    asks_in_a_result(pairing, "resources/read", json!({"uri": "x://1"})).await;
+pub(super) async fn read_returns_an_input_request(pairing: Pairing) {
+    check_input_request_during(pairing, "resources/read", json!({"uri": "x://1"})).await;
 }

@@ -4,18 +4,18 @@ use rmcp::model::{CallToolRequestParams, LoggingLevel, ServerNotification, SetLe
 use serde_json::{Value, json};
 
 use crate::official::in_each_pairing;
-use crate::official::meeting::{Meeting, from_json};
+use crate::official::session::{Meeting, from_json};
 use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {
-    progress_comes_in_order
-    logs_come_at_the_level_that_was_asked_for
-    no_logs_come_below_it
-    a_stream_that_ends_before_its_answer_is_taken_up_again
+    progress_arrives_in_order
+    logs_arrive_at_the_requested_level
+    logs_below_the_requested_level_are_not_sent
+    stream_that_ends_before_its_response_is_resumed
 }
 
-async fn progress_comes_in_order(pairing: Pairing) {
+async fn progress_arrives_in_order(pairing: Pairing) {
     let meeting = pairing.meet().await;
     // The SDK gives a token with every request.
     let result = meeting.call("test_tool_with_progress", json!({})).await;
@@ -59,7 +59,7 @@ fn logged(received: &ServerNotification) -> Option<Value> {
     }
 }
 
-async fn logs_come_at_the_level_that_was_asked_for(pairing: Pairing) {
+async fn logs_arrive_at_the_requested_level(pairing: Pairing) {
     let meeting = pairing.meet().await;
     log(&meeting, LoggingLevel::Info).await;
     let last =
@@ -77,7 +77,7 @@ async fn logs_come_at_the_level_that_was_asked_for(pairing: Pairing) {
     meeting.assert_eras();
 }
 
-async fn no_logs_come_below_it(pairing: Pairing) {
+async fn logs_below_the_requested_level_are_not_sent(pairing: Pairing) {
     let meeting = pairing.meet().await;
     log(&meeting, LoggingLevel::Error).await;
     // What is said later is heard later: had there been logs, they would be here with the progress.
@@ -93,7 +93,7 @@ async fn no_logs_come_below_it(pairing: Pairing) {
 }
 
 // The SDK's server lets clients of sessions come back alone: a modern stream is not resumed.
-async fn a_stream_that_ends_before_its_answer_is_taken_up_again(pairing: Pairing) {
+async fn stream_that_ends_before_its_response_is_resumed(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let result = meeting.call("test_reconnection", json!({})).await;
     assert_eq!(

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::kit::oauth::plain::{Answer, CALLBACK, Form, Setup, post, send, setup};
+use crate::kit::oauth::raw_client::{Answer, CALLBACK, Form, Setup, post, send, setup};
 use testkit::Endpoint;
 use testkit::oauth::{self, AuthMethod, Browser, Key, Registration, client, scopes};
 use testkit::raw::{self, Reply};
@@ -45,7 +45,7 @@ async fn sent_by(setup: &Setup, client: &str, scopes: &str) -> Value {
 }
 
 #[tokio::test]
-async fn registered_client_signs_in_and_faulty_one_is_not_registered() {
+async fn valid_client_is_registered_and_invalid_one_is_rejected() {
     let setup = setup(oauth::server()).await;
     let answer = register(&setup, &native()).await;
     assert_eq!(answer.status, 201, "{answer:?}");
@@ -78,7 +78,7 @@ async fn registered_client_signs_in_and_faulty_one_is_not_registered() {
 }
 
 #[tokio::test]
-async fn a_registration_bounds_the_scopes_that_a_client_may_ask_for() {
+async fn registration_limits_the_scopes_of_a_client() {
     let server = || oauth::server().scopes("read write admin");
     let open = setup(server()).await;
     let limit = Registration::Limited(scopes("read write"));
@@ -103,7 +103,7 @@ async fn a_registration_bounds_the_scopes_that_a_client_may_ask_for() {
 }
 
 #[tokio::test]
-async fn a_client_is_held_to_the_method_it_was_registered_with() {
+async fn client_must_use_its_registered_auth_method() {
     let asked = oauth::server().registers_as(AuthMethod::Post);
     let setup = setup(asked).await;
     let answer = register(&setup, &native()).await;
@@ -168,7 +168,7 @@ async fn ask(setup: &Setup, (header, form): &(String, Form)) -> Answer {
 }
 
 #[tokio::test]
-async fn client_credentials_are_for_clients_that_prove_who_they_are() {
+async fn client_credentials_require_client_authentication() {
     let key = Key::es256();
     let secret = "s3cret:+ %";
     let builder = oauth::server()
@@ -200,7 +200,7 @@ async fn client_credentials_are_for_clients_that_prove_who_they_are() {
 }
 
 #[tokio::test]
-async fn an_assertion_is_of_the_client_for_this_server_fresh_and_new() {
+async fn client_assertion_is_checked_in_every_claim() {
     let (key, other) = (Key::es256(), Key::es256());
     let (rsa, issuer) = (Key::rs256(), "https://example.com");
     assert!(rsa.private_pem().starts_with("-----BEGIN PRIVATE KEY-----"));
@@ -250,7 +250,7 @@ async fn an_assertion_is_of_the_client_for_this_server_fresh_and_new() {
 }
 
 #[tokio::test]
-async fn a_client_can_be_described_by_a_document_at_its_id() {
+async fn client_metadata_document_identifies_a_client() {
     let document = |id: &str| {
         let mut document = native();
         document["client_id"] = json!(id);

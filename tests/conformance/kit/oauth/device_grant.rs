@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::kit::oauth::plain::{APP, Answer, Form, Setup, post, setup};
+use crate::kit::oauth::raw_client::{APP, Answer, Form, Setup, post, setup};
 use testkit::Endpoint;
 use testkit::oauth::{self, Browser, Part, client};
 
@@ -34,7 +34,7 @@ fn server(interval: u64) -> oauth::Builder {
 }
 
 #[tokio::test]
-async fn a_device_gets_its_tokens_once_the_person_has_agreed() {
+async fn device_gets_tokens_after_the_user_agreed() {
     let setup = setup(server(0)).await;
     let begun = begin(&setup, &request(&setup)).await;
     assert_eq!(begun.status, 200, "{begun:?}");
@@ -54,7 +54,7 @@ async fn a_device_gets_its_tokens_once_the_person_has_agreed() {
 }
 
 #[tokio::test]
-async fn a_device_that_is_denied_or_forgotten_gets_none() {
+async fn denied_or_expired_device_gets_no_tokens() {
     let setup = setup(server(0)).await;
     let denied = begin(&setup, &request(&setup)).await;
     let page = denied.text("verification_uri_complete");
@@ -69,7 +69,7 @@ async fn a_device_that_is_denied_or_forgotten_gets_none() {
 }
 
 #[tokio::test]
-async fn a_device_that_asks_too_often_is_told_to_slow_down() {
+async fn device_that_polls_too_often_must_slow_down() {
     let setup = setup(server(3600)).await;
     let begun = begin(&setup, &request(&setup)).await;
     assert_eq!(begun.body["interval"], 3600);
@@ -78,7 +78,7 @@ async fn a_device_that_asks_too_often_is_told_to_slow_down() {
 }
 
 #[tokio::test]
-async fn a_request_of_a_device_that_breaks_a_rule_is_refused() {
+async fn invalid_device_request_is_rejected() {
     let browser_only = client("web").grants(["authorization_code"]);
     let strict = setup(server(0).client(browser_only).client(client("other"))).await;
     for (name, value, error) in [

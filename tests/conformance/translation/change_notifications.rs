@@ -1,83 +1,83 @@
 //! What upstreams tell without being asked, and who wants to hear it.
 
-mod listening;
-mod updates;
+mod listen_lifecycle;
+mod resource_updates;
 
 use serde_json::{Value, json};
 
 use crate::pairing::Pairing;
 use crate::translation::pairing::text;
-use listening::*;
+use listen_lifecycle::*;
+use resource_updates::*;
 use testkit::raw::Request;
 use testkit::upstream::{Builder, Upstream};
-use updates::*;
 
 crate::translation::rows! {
     tools_changed {
-        legacy_to_legacy ("MCP 2025-11-25 § Tools, List Changed Notification" => changed_tools_are_told)
-        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_told)
+        legacy_to_legacy ("MCP 2025-11-25 § Tools, List Changed Notification" => changed_tools_are_notified)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_notified)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_notified)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_tools_are_notified)
     }
     prompts_changed {
-        legacy_to_legacy ("MCP 2025-11-25 § Prompts, List Changed Notification" => changed_prompts_are_told)
-        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_told)
+        legacy_to_legacy ("MCP 2025-11-25 § Prompts, List Changed Notification" => changed_prompts_are_notified)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_notified)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_notified)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_prompts_are_notified)
     }
     resources_changed {
-        legacy_to_legacy ("MCP 2025-11-25 § Resources, List Changed Notification" => changed_resources_are_told)
-        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_told)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, List Changed Notification" => changed_resources_are_notified)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_notified)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_notified)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => changed_resources_are_notified)
     }
     listen {
-        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
-        legacy_to_modern ("MCP 2025-11-25 § Lifecycle, Operation" => a_legacy_client_cannot_listen)
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => a_subscription_is_acknowledged_first)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Operation" => listen_is_unknown_to_legacy_clients)
+        legacy_to_modern ("MCP 2025-11-25 § Lifecycle, Operation" => listen_is_unknown_to_legacy_clients)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => subscription_is_acknowledged_first)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => subscription_is_acknowledged_first)
     }
     listen_cancelled {
         legacy_to_legacy ["a legacy client does not listen"]
         legacy_to_modern ["a legacy client does not listen"]
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Cancellation" => a_cancelled_subscription_ends_in_silence)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Cancellation" => cancelled_subscription_gets_no_response)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Cancellation" => cancelled_subscription_gets_no_response)
     }
     listen_ended {
         legacy_to_legacy ["a legacy client does not listen"]
         legacy_to_modern ["a legacy client does not listen"]
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_subscription_is_answered_at_the_end)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => subscription_gets_a_response_at_shutdown)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => subscription_gets_a_response_at_shutdown)
     }
     listen_lost {
-        legacy_to_legacy ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
-        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
-        modern_to_legacy ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => a_lost_stream_is_opened_again)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => a_lost_stream_is_opened_again)
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => lost_event_stream_is_reopened)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => lost_event_stream_is_reopened)
+        modern_to_legacy ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => lost_event_stream_is_reopened)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => lost_event_stream_is_reopened)
     }
     subscribe {
-        legacy_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_reaches_whose_it_is)
-        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_subscription_becomes_a_filter)
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_becomes_subscriptions)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Notification Filter" => a_filter_reaches_the_upstream)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => subscribe_reaches_the_owning_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Notification Filter" => subscribe_becomes_a_filter)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Notification Filter" => filter_becomes_subscribe_requests)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Notification Filter" => filter_reaches_the_upstream)
     }
     subscribe_refused {
-        legacy_to_legacy ("MCP 2025-11-25 § Resources, Error Handling" => a_refusal_passes)
-        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_not_acknowledged_is_refused)
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => what_is_refused_is_not_acknowledged)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Error Handling" => subscribe_error_passes_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => unacknowledged_subscription_is_an_error)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => rejected_subscription_is_not_acknowledged)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => rejected_subscription_is_not_acknowledged)
     }
     unsubscribe {
-        legacy_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => an_unsubscription_reaches_whose_it_is)
-        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Notification Filter" => an_unsubscription_takes_the_filter_back)
-        modern_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => a_subscription_ends_upstream)
-        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => a_subscription_ends_upstream)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => unsubscribe_reaches_the_owning_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Notification Filter" => unsubscribe_removes_the_filter)
+        modern_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => subscription_ends_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Streamable HTTP, Cancellation" => subscription_ends_upstream)
     }
     updated {
-        legacy_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => an_update_passes)
-        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_loses_its_subscription)
-        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
-        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => an_update_is_tagged)
+        legacy_to_legacy ("MCP 2025-11-25 § Resources, Subscriptions" => update_passes_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => update_loses_its_subscription_id)
+        modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => update_gets_a_subscription_id)
+        modern_to_modern ("MCP 2026-07-28 § Subscriptions, Receiving Notifications" => update_gets_a_subscription_id)
     }
     roots_changed {
         legacy_to_legacy ("MCP 2025-11-25 § Roots, Root List Changes" => changed_roots_reach_all_upstreams)
@@ -112,8 +112,8 @@ fn subscribable(builder: Builder) -> Builder {
         .result("resources/unsubscribe", "{}")
 }
 
-async fn changed_tools_are_told(pairing: Pairing) {
-    changes_are_told(
+async fn changed_tools_are_notified(pairing: Pairing) {
+    check_changes_are_notified(
         pairing,
         "notifications/tools/list_changed",
         "toolsListChanged",
@@ -121,8 +121,8 @@ async fn changed_tools_are_told(pairing: Pairing) {
     .await;
 }
 
-async fn changed_prompts_are_told(pairing: Pairing) {
-    changes_are_told(
+async fn changed_prompts_are_notified(pairing: Pairing) {
+    check_changes_are_notified(
         pairing,
         "notifications/prompts/list_changed",
         "promptsListChanged",
@@ -130,8 +130,8 @@ async fn changed_prompts_are_told(pairing: Pairing) {
     .await;
 }
 
-async fn changed_resources_are_told(pairing: Pairing) {
-    changes_are_told(
+async fn changed_resources_are_notified(pairing: Pairing) {
+    check_changes_are_notified(
         pairing,
         "notifications/resources/list_changed",
         "resourcesListChanged",
@@ -139,7 +139,7 @@ async fn changed_resources_are_told(pairing: Pairing) {
     .await;
 }
 
-async fn changes_are_told(pairing: Pairing, method: &str, flag: &str) {
+async fn check_changes_are_notified(pairing: Pairing, method: &str, flag: &str) {
     for builder in pairing.servers() {
         let server = notifying(builder).start().await;
         let mut client = pairing.client(&server).await;

@@ -9,10 +9,10 @@ use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {
-    a_call_that_is_cancelled_ends_at_the_server
+    cancelled_call_ends_at_the_server
 }
 
-async fn a_call_that_is_cancelled_ends_at_the_server(pairing: Pairing) {
+async fn cancelled_call_ends_at_the_server(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let call = CallToolRequest::new(CallToolRequestParams::new("test_unending_call"));
     let options = PeerRequestOptions::no_options();

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::kit::oauth::plain::{APP, CALLBACK, Form, Setup, VERIFIER, query, setup};
+use crate::kit::oauth::raw_client::{APP, CALLBACK, Form, Setup, VERIFIER, query, setup};
 use testkit::Endpoint;
 use testkit::oauth::{self, Browser, Iss, Part, Resource, client};
 use testkit::raw::{self, Reply};
 
 #[tokio::test]
-async fn a_code_is_delivered_to_the_callback_and_exchanged_for_tokens() {
+async fn code_reaches_the_callback_and_is_exchanged_for_tokens() {
     let setup = setup(oauth::server().scopes("read write")).await;
     let callback = raw::server(|_| async { Reply::status(200).body("thanks") });
     let uri = callback.url_of("/callback");
@@ -42,7 +42,7 @@ async fn a_code_is_delivered_to_the_callback_and_exchanged_for_tokens() {
 }
 
 #[tokio::test]
-async fn an_authorization_request_that_breaks_a_rule_is_refused() {
+async fn invalid_authorization_request_is_rejected() {
     let setup = setup(
         oauth::server()
             .scopes("read")
@@ -105,7 +105,7 @@ async fn an_authorization_request_that_breaks_a_rule_is_refused() {
 }
 
 #[tokio::test]
-async fn a_person_is_sent_only_to_a_redirect_uri_that_was_registered() {
+async fn browser_is_redirected_to_registered_uris_only() {
     let uris = |client: oauth::Client| {
         let client = client.redirect_uri("http://[::1]:9/callback");
         let client = client.redirect_uri("http://localhost:9/callback");
@@ -148,7 +148,7 @@ async fn a_person_is_sent_only_to_a_redirect_uri_that_was_registered() {
 }
 
 #[tokio::test]
-async fn an_exchange_that_breaks_a_rule_is_refused() {
+async fn invalid_code_exchange_is_rejected() {
     let setup = setup(oauth::server().client(client("other").redirect_uri(CALLBACK))).await;
     let long = "a".repeat(129);
     type Bend<'a> = (&'a str, Option<&'a str>, &'a str);
@@ -192,7 +192,7 @@ async fn an_exchange_that_breaks_a_rule_is_refused() {
 }
 
 #[tokio::test]
-async fn a_verifier_that_matches_must_be_long_enough_and_plain_too() {
+async fn pkce_verifier_must_be_well_formed() {
     let setup = setup(oauth::server()).await;
     let (long, odd) = ("a".repeat(129), format!("{VERIFIER}+"));
     for (verifier, error) in [
@@ -212,7 +212,7 @@ async fn a_verifier_that_matches_must_be_long_enough_and_plain_too() {
 }
 
 #[tokio::test]
-async fn a_code_that_comes_again_revokes_what_it_gave() {
+async fn reused_code_revokes_its_tokens() {
     let setup = setup(oauth::server()).await;
     let back = setup.back(&setup.request("")).await;
     let exchange = setup.exchange(back["code"].as_str().unwrap());
@@ -226,7 +226,7 @@ async fn a_code_that_comes_again_revokes_what_it_gave() {
 }
 
 #[tokio::test]
-async fn a_code_is_refused_once_it_has_expired() {
+async fn expired_code_is_rejected() {
     let setup = setup(oauth::server().code_lifetime(std::time::Duration::ZERO)).await;
     let back = setup.back(&setup.request("")).await;
     let exchange = setup.exchange(back["code"].as_str().unwrap());
@@ -234,7 +234,7 @@ async fn a_code_is_refused_once_it_has_expired() {
 }
 
 #[tokio::test]
-async fn the_issuer_in_a_redirect_is_right_left_out_or_wrong() {
+async fn iss_parameter_can_be_missing_or_wrong() {
     let wrong = Iss::Wrong("https://example.com".to_owned());
     for (iss, said) in [
         (Iss::Off, json!(null)),
@@ -251,7 +251,7 @@ async fn the_issuer_in_a_redirect_is_right_left_out_or_wrong() {
 }
 
 #[tokio::test]
-async fn a_person_can_agree_to_less_say_no_or_say_nothing() {
+async fn browser_can_grant_less_deny_or_not_answer() {
     let setup = setup(oauth::server().scopes("read write")).await;
     let url = setup.url(&setup.request("read write"));
     let less = Browser::consenting().granting("read").redirect(&url).await;
@@ -272,7 +272,7 @@ async fn a_person_can_agree_to_less_say_no_or_say_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_can_do_without_the_resource_or_refuse_it() {
+async fn resource_parameter_can_be_optional_or_rejected() {
     let setup_of = |resource| setup(oauth::server().resource(resource));
     let (optional, refusing) = (
         setup_of(Resource::Optional).await,

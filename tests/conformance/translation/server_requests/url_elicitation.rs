@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::scenes::*;
+use super::harness::*;
 use super::{Ask, everything};
 use crate::pairing::Pairing;
 use crate::translation::pairing::{answer, says, text};
@@ -22,14 +22,14 @@ const WITHOUT_ID: Ask = Ask {
     result: r#"{"action":"accept"}"#,
 };
 
-pub(super) async fn an_url_passes(pairing: Pairing) {
+pub(super) async fn url_elicitation_passes_unchanged(pairing: Pairing) {
     match pairing.legacy_upstream() {
-        true => super::a_request_passes(pairing, &WITH_ID).await,
-        false => super::a_result_passes(pairing, &WITHOUT_ID).await,
+        true => super::check_request_passes_unchanged(pairing, &WITH_ID).await,
+        false => super::check_result_passes_unchanged(pairing, &WITHOUT_ID).await,
     }
 }
 
-pub(super) async fn an_url_gets_an_id(pairing: Pairing) {
+pub(super) async fn url_elicitation_gets_an_id(pairing: Pairing) {
     let asked = required(&[("k", &WITHOUT_ID)], Some(r#""s""#));
     let server = asking(pairing, vec![asked]).start().await;
     let mut client = pairing.client_with(&server, everything()).await;
@@ -44,7 +44,7 @@ pub(super) async fn an_url_gets_an_id(pairing: Pairing) {
     assert_eq!(client.response(id).await["result"]["done"], true);
 }
 
-pub(super) async fn an_url_loses_its_id(pairing: Pairing) {
+pub(super) async fn url_elicitation_loses_its_id(pairing: Pairing) {
     for place in PLACES {
         let server = place.asking("7", &WITH_ID);
         let server = server.start().await;
@@ -66,7 +66,7 @@ pub(super) async fn an_url_loses_its_id(pairing: Pairing) {
 
 const COMPLETE: &str = r#"{ "jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"e\u0031","x":1E2}}"#;
 
-pub(super) async fn a_completion_passes(pairing: Pairing) {
+pub(super) async fn completion_notification_passes_unchanged(pairing: Pairing) {
     for place in PLACES {
         let server = place.server("t", "tools/call", |stream| async move {
             let received = stream.request("7", WITH_ID.method, WITH_ID.params).await;
@@ -85,7 +85,7 @@ pub(super) async fn a_completion_passes(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_completion_is_dropped(pairing: Pairing) {
+pub(super) async fn completion_notification_is_dropped(pairing: Pairing) {
     for place in PLACES {
         let server = place.server("t", "tools/call", |stream| async move {
             let received = stream.request("7", WITH_ID.method, WITH_ID.params).await;
@@ -117,7 +117,7 @@ fn requiring(pairing: Pairing) -> testkit::upstream::Builder {
     })
 }
 
-pub(super) async fn the_error_passes(pairing: Pairing) {
+pub(super) async fn url_required_error_passes_unchanged(pairing: Pairing) {
     let server = requiring(pairing).start().await;
     let mut client = pairing.client_with(&server, everything()).await;
     let id = client.send_call("t", json!({})).await;
@@ -125,7 +125,7 @@ pub(super) async fn the_error_passes(pairing: Pairing) {
     assert_eq!(bytes_of(&answer, &["error"]), REQUIRED);
 }
 
-pub(super) async fn the_error_becomes_a_result(pairing: Pairing) {
+pub(super) async fn url_required_error_becomes_a_result(pairing: Pairing) {
     let server = requiring(pairing).start().await;
     let mut client = pairing.client_with(&server, everything()).await;
     let first = call(&mut client, "t", None).await;

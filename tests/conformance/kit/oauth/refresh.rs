@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::kit::oauth::plain::{Answer, CALLBACK, Form, Setup, app, post, setup};
+use crate::kit::oauth::raw_client::{Answer, CALLBACK, Form, Setup, app, post, setup};
 use testkit::Endpoint;
 use testkit::oauth::{self, Part, client};
 
 #[tokio::test]
-async fn a_refresh_token_is_replaced_and_its_reuse_revokes_the_family() {
+async fn refresh_token_rotates_and_its_reuse_revokes_the_family() {
     let setup = setup(oauth::server()).await;
     let bystander = setup.login("").await;
     let first = setup.login("").await;
@@ -31,7 +31,7 @@ async fn a_refresh_token_is_replaced_and_its_reuse_revokes_the_family() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_breaks_a_rule_is_refused_and_spends_nothing() {
+async fn invalid_refresh_is_rejected_and_spends_no_token() {
     let builder = oauth::server().scopes("read write").client(client("other"));
     let setup = setup(builder.scope_on_refresh()).await;
     let login = setup.login("read").await;
@@ -62,7 +62,7 @@ async fn a_refresh_that_breaks_a_rule_is_refused_and_spends_nothing() {
 }
 
 #[tokio::test]
-async fn a_refresh_may_ask_for_less_without_losing_the_rest() {
+async fn refresh_may_request_fewer_scopes_and_keeps_the_rest() {
     let setup = setup(oauth::server().scopes("read write")).await;
     let login = setup.login("read write").await;
     let less = setup.refresh(login.text("refresh_token"));
@@ -73,7 +73,7 @@ async fn a_refresh_may_ask_for_less_without_losing_the_rest() {
 }
 
 #[tokio::test]
-async fn without_rotation_a_refresh_token_stays() {
+async fn refresh_token_stays_without_rotation() {
     let setup = setup(oauth::server().without_rotation()).await;
     let login = setup.login("").await;
     let refresh = setup.refresh(login.text("refresh_token"));
@@ -87,7 +87,7 @@ async fn without_rotation_a_refresh_token_stays() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_for_those_who_may_have_one() {
+async fn refresh_token_is_issued_to_entitled_clients_only() {
     let gets_one = |answer: &Answer| answer.body["refresh_token"].is_string();
     let never = setup(oauth::server().without_refresh_tokens()).await;
     assert!(!gets_one(&never.login("").await));
@@ -114,7 +114,7 @@ async fn revoke(setup: &Setup, client: &str, token: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_token_is_taken_back_by_its_own_client() {
+async fn token_is_revoked_by_its_own_client_only() {
     let setup = setup(oauth::server().client(client("other"))).await;
     let (one, two) = (setup.login("").await, setup.login("").await);
     let access = one.text("access_token");
@@ -143,7 +143,7 @@ async fn a_token_is_taken_back_by_its_own_client() {
 }
 
 #[tokio::test]
-async fn a_token_ends_in_milliseconds_and_says_what_it_is_told_to() {
+async fn token_expires_in_milliseconds_and_states_a_given_lifetime() {
     let brief = oauth::server().access_lifetime(Duration::from_millis(1));
     let brief = setup(brief.announced_lifetime(Some(3600))).await;
     let login = brief.login("").await;

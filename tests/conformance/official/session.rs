@@ -16,7 +16,7 @@ use tokio::process::Child;
 use tokio::sync::watch;
 
 use crate::official::everything::{self, Counts, Era};
-use crate::official::person::Person;
+use crate::official::recording_client::Person;
 use crate::pairing::Pairing;
 use testkit::{proxy, within};
 

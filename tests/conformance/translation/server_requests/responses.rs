@@ -3,7 +3,7 @@
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use super::scenes::*;
+use super::harness::*;
 use super::{ELICITATION, ROOTS, SAMPLING, everything};
 use crate::pairing::Pairing;
 use testkit::json::{bytes_of, part};
@@ -31,7 +31,7 @@ async fn answered_by_retry(
 }
 
 /// A legacy server asks during `method`.
-pub(super) async fn asks_in_a_request(pairing: Pairing, method: &str, params: Value) {
+pub(super) async fn check_server_request_during(pairing: Pairing, method: &str, params: Value) {
     for place in PLACES {
         let server = place.server("t", method, |stream| async move {
             vec![stream.request("7", ROOTS.method, ROOTS.params).await]
@@ -50,7 +50,7 @@ pub(super) async fn asks_in_a_request(pairing: Pairing, method: &str, params: Va
 }
 
 /// A modern server asks during `method`.
-pub(super) async fn asks_in_a_result(pairing: Pairing, method: &str, params: Value) {
+pub(super) async fn check_input_request_during(pairing: Pairing, method: &str, params: Value) {
     let asked = required(&[("k", &ROOTS)], Some(r#""s""#));
     let server = offering(pairing.server()).tool("t");
     let server = server.answers(method, round(vec![asked.clone()]));
@@ -71,7 +71,7 @@ pub(super) async fn asks_in_a_result(pairing: Pairing, method: &str, params: Val
     assert_eq!(bytes_of(&retry.body, &["params", "requestState"]), r#""s""#);
 }
 
-pub(super) async fn two_requests_are_answered_in_any_order(pairing: Pairing) {
+pub(super) async fn concurrent_requests_are_answered_in_any_order(pairing: Pairing) {
     for place in PLACES {
         let server = two_at_once(place).start().await;
         let mut client = pairing.client_with(&server, everything()).await;
@@ -102,7 +102,7 @@ fn assert_both_received(received: &[String]) {
     assert_eq!([of(0), of(1)], [SAMPLING.result, ROOTS.result]);
 }
 
-pub(super) async fn two_keys_are_answered_in_any_order(pairing: Pairing) {
+pub(super) async fn input_requests_are_answered_in_any_order(pairing: Pairing) {
     let asked = required(&[("s", &SAMPLING), ("r", &ROOTS)], None);
     let server = asking(pairing, vec![asked]).start().await;
     let mut client = pairing.client_with(&server, everything()).await;
@@ -120,7 +120,7 @@ pub(super) async fn two_keys_are_answered_in_any_order(pairing: Pairing) {
     assert_eq!(part(&retry, &["params", "requestState"]), None);
 }
 
-pub(super) async fn two_requests_are_answered_by_key(pairing: Pairing) {
+pub(super) async fn concurrent_requests_are_answered_by_key(pairing: Pairing) {
     for place in PLACES {
         let server = two_at_once(place).start().await;
         let mut client = pairing.client_with(&server, everything()).await;
@@ -143,7 +143,7 @@ pub(super) async fn two_requests_are_answered_by_key(pairing: Pairing) {
     }
 }
 
-pub(super) async fn rounds_of_requests(pairing: Pairing) {
+pub(super) async fn successive_requests_are_answered(pairing: Pairing) {
     for place in PLACES {
         let server = place.server("t", "tools/call", |stream| async move {
             let mut received = Vec::new();
@@ -180,7 +180,7 @@ pub(super) async fn rounds_of_requests(pairing: Pairing) {
     }
 }
 
-pub(super) async fn rounds_of_results(pairing: Pairing) {
+pub(super) async fn successive_input_requests_are_answered(pairing: Pairing) {
     let rounds = [r#""one""#, r#""two""#];
     let asked = rounds.map(|state| required(&[("k", &ELICITATION)], Some(state)));
     let server = asking(pairing, asked.to_vec()).start().await;
@@ -211,7 +211,7 @@ pub(super) async fn rounds_of_results(pairing: Pairing) {
     );
 }
 
-pub(super) async fn state_alone_is_sent_back(pairing: Pairing) {
+pub(super) async fn state_without_requests_is_sent_back(pairing: Pairing) {
     let asked = required(&[], Some(r#""s\u0031""#));
     let server = asking(pairing, vec![asked]).start().await;
     let mut client = pairing.client_with(&server, everything()).await;
@@ -226,7 +226,7 @@ pub(super) async fn state_alone_is_sent_back(pairing: Pairing) {
     assert!(client.server_requests().is_empty());
 }
 
-pub(super) async fn state_alone_passes(pairing: Pairing) {
+pub(super) async fn state_without_requests_passes_unchanged(pairing: Pairing) {
     let asked = required(&[], Some(r#""s\u0031""#));
     let server = asking(pairing, vec![asked.clone()]).start().await;
     let mut client = pairing.client_with(&server, everything()).await;
@@ -234,20 +234,20 @@ pub(super) async fn state_alone_passes(pairing: Pairing) {
     assert_eq!(bytes_of(&answer, &["result"]), asked);
 }
 
-pub(super) async fn a_refusal_of_the_user_passes(pairing: Pairing) {
+pub(super) async fn declined_and_cancelled_results_pass_unchanged(pairing: Pairing) {
     for result in [
         r#"{ "action":"decline"}"#,
         r#"{ "action":"cancel","x":1E2}"#,
     ] {
         let received = match pairing.legacy_upstream() {
-            true => refused_by_the_user(pairing, result).await,
-            false => refused_in_a_retry(pairing, result).await,
+            true => decline_server_request(pairing, result).await,
+            false => decline_input_request(pairing, result).await,
         };
         assert_eq!(received, result);
     }
 }
 
-async fn refused_by_the_user(pairing: Pairing, result: &'static str) -> String {
+async fn decline_server_request(pairing: Pairing, result: &'static str) -> String {
     let server = Place::Call.asking("7", &ELICITATION);
     let server = server.start().await;
     let mut client = pairing.client_with(&server, everything()).await;
@@ -263,7 +263,7 @@ async fn refused_by_the_user(pairing: Pairing, result: &'static str) -> String {
     bytes_of(received[0].as_bytes(), &["result"]).to_owned()
 }
 
-async fn refused_in_a_retry(pairing: Pairing, result: &'static str) -> String {
+async fn decline_input_request(pairing: Pairing, result: &'static str) -> String {
     let asked = required(&[("k", &ELICITATION)], Some(r#""s""#));
     let server = asking(pairing, vec![asked]).start().await;
     let mut client = pairing.client_with(&server, everything()).await;

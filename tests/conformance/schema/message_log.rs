@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::schema::once::Once;
+use crate::schema::duplicate_members::Once;
 use crate::schema::revision::{Pair, Revision};
 use crate::schema::schemas;
 use crate::schema::table::{Row, Side, all, revision};

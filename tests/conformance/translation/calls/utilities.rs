@@ -10,7 +10,7 @@ use testkit::raw::Request;
 use testkit::upstream::{Builder, Upstream};
 use testkit::within;
 
-pub(super) async fn the_proxy_answers_a_ping(pairing: Pairing) {
+pub(super) async fn ping_is_answered_by_the_proxy(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     let ping = r#"{"jsonrpc":"2.0","id":"\u0070","method":"ping"}"#;
@@ -20,7 +20,7 @@ pub(super) async fn the_proxy_answers_a_ping(pairing: Pairing) {
     assert!(server.requests_of("ping").is_empty());
 }
 
-pub(super) async fn ping_is_no_method(pairing: Pairing) {
+pub(super) async fn ping_is_an_unknown_method(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     let response = client.modern("ping", json!({})).await;
@@ -29,7 +29,7 @@ pub(super) async fn ping_is_no_method(pairing: Pairing) {
     assert!(server.requests_of("ping").is_empty());
 }
 
-pub(super) async fn the_upstream_pings_the_proxy(pairing: Pairing) {
+pub(super) async fn ping_of_the_upstream_is_answered_by_the_proxy(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = builder.tool("t").on_call(|call| async move {
             let mut answers = Vec::new();
@@ -49,7 +49,7 @@ pub(super) async fn the_upstream_pings_the_proxy(pairing: Pairing) {
     }
 }
 
-pub(super) async fn progress_passes_before_the_answer(pairing: Pairing) {
+pub(super) async fn progress_passes_before_the_response(pairing: Pairing) {
     let progress = r#"{"jsonrpc":"2.0", "method":"notifications/progress","params":{"progressToken":"p","progress":1E0,"x":[ ]}}"#;
     for builder in pairing.servers() {
         let server = builder.tool("t").on_call(move |call| async move {
@@ -68,7 +68,7 @@ pub(super) async fn progress_passes_before_the_answer(pairing: Pairing) {
     }
 }
 
-pub(super) async fn progress_of_the_client_passes(pairing: Pairing) {
+pub(super) async fn progress_of_the_client_passes_unchanged(pairing: Pairing) {
     let progress = r#"{"jsonrpc":"2.0", "method":"notifications/progress","params":{"progressToken":"q","progress":1E0,"x":[ ]}}"#;
     for builder in pairing.servers() {
         let server = builder.tool("t").on_call(|call| async move {
@@ -112,7 +112,7 @@ pub(super) async fn waiting(builder: Builder) -> Upstream {
     server.start().await
 }
 
-pub(super) async fn a_cancellation_reaches_the_upstream(pairing: Pairing) {
+pub(super) async fn cancellation_reaches_the_upstream(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = waiting(builder).await;
         let mut client = pairing.client(&server).await;
@@ -137,7 +137,7 @@ pub(super) async fn a_cancellation_reaches_the_upstream(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_cancellation_closes_the_stream(pairing: Pairing) {
+pub(super) async fn cancellation_closes_the_stream(pairing: Pairing) {
     let server = waiting(pairing.server()).await;
     let mut client = pairing.client(&server).await;
     let id = client.send_call("t", json!({})).await;
@@ -152,7 +152,7 @@ pub(super) async fn a_cancellation_closes_the_stream(pairing: Pairing) {
     assert!(lines.iter().all(|line| part(line, &["id"]) != Some(&*id)));
 }
 
-pub(super) async fn the_upstream_takes_its_request_back(pairing: Pairing) {
+pub(super) async fn server_request_is_cancelled_by_the_upstream(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = builder.tool("t").on_call(|call| async move {
             let ask = r#"{"jsonrpc":"2.0","id":"\u0071","method":"roots/list","params":{}}"#;
@@ -176,7 +176,7 @@ pub(super) async fn the_upstream_takes_its_request_back(pairing: Pairing) {
     }
 }
 
-pub(super) async fn the_upstream_ends_a_subscription(pairing: Pairing) {
+pub(super) async fn subscription_cancelled_upstream_is_reopened(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
@@ -199,7 +199,7 @@ pub(super) async fn the_upstream_ends_a_subscription(pairing: Pairing) {
     assert!(client.received_with("notifications/cancelled").is_empty());
 }
 
-pub(super) async fn a_modern_client_hears_of_no_cancellation(pairing: Pairing) {
+pub(super) async fn modern_client_receives_no_cancellation(pairing: Pairing) {
     for builder in pairing.servers() {
         let taken_back = Gate::closed();
         let gate = taken_back.clone();

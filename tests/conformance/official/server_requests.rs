@@ -5,22 +5,22 @@ use rmcp::service::ServiceError;
 use serde_json::{Value, json};
 
 use crate::official::in_each_pairing;
-use crate::official::meeting::{Meeting, from_json};
+use crate::official::session::{Meeting, from_json};
 use crate::pairing::Pairing;
 use testkit::within;
 
 in_each_pairing! {
-    a_person_is_asked_to_fill_in_a_form
-    a_person_declines
-    defaults_of_each_type_arrive
-    choices_of_each_kind_arrive
-    a_model_is_asked
-    roots_are_asked_for
-    several_things_are_asked_for_at_once
-    two_things_are_asked_for_in_turn
-    the_state_of_a_call_comes_back
-    what_the_client_can_give_is_asked_for
-    a_prompt_asks_as_well
+    form_elicitation_reaches_the_user
+    declined_elicitation_reaches_the_server
+    form_defaults_of_each_type_arrive
+    form_enums_of_each_kind_arrive
+    sampling_request_reaches_the_model
+    roots_request_is_answered
+    concurrent_server_requests_are_answered
+    successive_server_requests_are_answered
+    request_state_is_returned
+    all_declared_capabilities_are_used
+    prompt_sends_server_requests_too
 }
 
 /// Calls the tool and gives what it says at the end.
@@ -36,7 +36,7 @@ fn asked(meeting: &Meeting) -> Vec<Value> {
     meeting.client.service().received.borrow().asked.clone()
 }
 
-async fn a_person_is_asked_to_fill_in_a_form(pairing: Pairing) {
+async fn form_elicitation_reaches_the_user(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let text = said(
         &meeting,
@@ -58,7 +58,7 @@ async fn a_person_is_asked_to_fill_in_a_form(pairing: Pairing) {
     );
 }
 
-async fn a_person_declines(pairing: Pairing) {
+async fn declined_elicitation_reaches_the_server(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let arguments = json!({"message": "No, thank you"});
     let text = said(&meeting, "test_elicitation", arguments).await;
@@ -66,7 +66,7 @@ async fn a_person_declines(pairing: Pairing) {
     assert_eq!(text, expected, "{pairing:?}");
 }
 
-async fn defaults_of_each_type_arrive(pairing: Pairing) {
+async fn form_defaults_of_each_type_arrive(pairing: Pairing) {
     let meeting = pairing.meet().await;
     said(&meeting, "test_elicitation_sep1034_defaults", json!({})).await;
     let properties = &asked(&meeting)[0]["requestedSchema"]["properties"];
@@ -81,7 +81,7 @@ async fn defaults_of_each_type_arrive(pairing: Pairing) {
     }
 }
 
-async fn choices_of_each_kind_arrive(pairing: Pairing) {
+async fn form_enums_of_each_kind_arrive(pairing: Pairing) {
     let meeting = pairing.meet().await;
     said(&meeting, "test_elicitation_sep1330_enums", json!({})).await;
     let properties = &asked(&meeting)[0]["requestedSchema"]["properties"];
@@ -107,7 +107,7 @@ async fn choices_of_each_kind_arrive(pairing: Pairing) {
     );
 }
 
-async fn a_model_is_asked(pairing: Pairing) {
+async fn sampling_request_reaches_the_model(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let text = said(&meeting, "test_sampling", json!({"prompt": "Where?"})).await;
     assert!(text.contains("Paris"), "{pairing:?}: {text}");
@@ -119,14 +119,14 @@ async fn a_model_is_asked(pairing: Pairing) {
     assert_eq!(question["maxTokens"], 100, "{pairing:?}");
 }
 
-async fn roots_are_asked_for(pairing: Pairing) {
+async fn roots_request_is_answered(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let text = said(&meeting, "test_input_required_result_list_roots", json!({})).await;
     let roots = r#"[{"name":"root","uri":"file:///a b"}]"#;
     assert_eq!(text, format!("The roots are: {roots}"), "{pairing:?}");
 }
 
-async fn several_things_are_asked_for_at_once(pairing: Pairing) {
+async fn concurrent_server_requests_are_answered(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let tool = "test_input_required_result_multiple_inputs";
     let text = said(&meeting, tool, json!({})).await;
@@ -136,7 +136,7 @@ async fn several_things_are_asked_for_at_once(pairing: Pairing) {
     assert_eq!(asked(&meeting).len(), 3, "{pairing:?}");
 }
 
-async fn two_things_are_asked_for_in_turn(pairing: Pairing) {
+async fn successive_server_requests_are_answered(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let text = said(
         &meeting,
@@ -154,7 +154,7 @@ async fn two_things_are_asked_for_in_turn(pairing: Pairing) {
     assert_eq!(messages, expected, "{pairing:?}");
 }
 
-async fn the_state_of_a_call_comes_back(pairing: Pairing) {
+async fn request_state_is_returned(pairing: Pairing) {
     let meeting = pairing.meet().await;
     let tool = "test_input_required_result_request_state";
     assert_eq!(
@@ -174,7 +174,7 @@ async fn the_state_of_a_call_comes_back(pairing: Pairing) {
     }
 }
 
-async fn what_the_client_can_give_is_asked_for(pairing: Pairing) {
+async fn all_declared_capabilities_are_used(pairing: Pairing) {
     let meeting = pairing.meet().await;
     // It never has enough, which both the SDK's client and its server end at some time.
     let call = CallToolRequestParams::new("test_input_required_result_capabilities");
@@ -193,7 +193,7 @@ async fn what_the_client_can_give_is_asked_for(pairing: Pairing) {
     assert!(asked.contains(&json!("roots")), "{pairing:?}: {asked:?}");
 }
 
-async fn a_prompt_asks_as_well(pairing: Pairing) {
+async fn prompt_sends_server_requests_too(pairing: Pairing) {
     // The fixture gives a legacy client no other answer than the one that only modern ones take.
     let meeting = pairing.meet().await;
     let params = from_json(json!({"name": "test_input_required_result_prompt"}));

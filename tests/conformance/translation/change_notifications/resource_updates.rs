@@ -10,15 +10,15 @@ use testkit::raw::Request;
 
 const UNSUBSCRIBABLE: &str = r#"{"tools":{},"resources":{"listChanged":true}}"#;
 
-pub(super) async fn a_subscription_reaches_whose_it_is(pairing: Pairing) {
-    reaches_whose_it_is(pairing, "resources/subscribe").await;
+pub(super) async fn subscribe_reaches_the_owning_upstream(pairing: Pairing) {
+    check_request_reaches_the_owning_upstream(pairing, "resources/subscribe").await;
 }
 
-pub(super) async fn an_unsubscription_reaches_whose_it_is(pairing: Pairing) {
-    reaches_whose_it_is(pairing, "resources/unsubscribe").await;
+pub(super) async fn unsubscribe_reaches_the_owning_upstream(pairing: Pairing) {
+    check_request_reaches_the_owning_upstream(pairing, "resources/unsubscribe").await;
 }
 
-pub(super) async fn reaches_whose_it_is(pairing: Pairing, method: &str) {
+pub(super) async fn check_request_reaches_the_owning_upstream(pairing: Pairing, method: &str) {
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let a = a.capabilities(ALL).result(method, "{}").start().await;
         let b = subscribable(b)
@@ -41,7 +41,7 @@ pub(super) async fn reaches_whose_it_is(pairing: Pairing, method: &str) {
     }
 }
 
-pub(super) async fn a_subscription_becomes_a_filter(pairing: Pairing) {
+pub(super) async fn subscribe_becomes_a_filter(pairing: Pairing) {
     let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
@@ -55,7 +55,7 @@ pub(super) async fn a_subscription_becomes_a_filter(pairing: Pairing) {
     assert!(server.requests_of("resources/subscribe").is_empty());
 }
 
-pub(super) async fn an_unsubscription_takes_the_filter_back(pairing: Pairing) {
+pub(super) async fn unsubscribe_removes_the_filter(pairing: Pairing) {
     let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
@@ -80,7 +80,7 @@ async fn listen_to_both(client: &mut testkit::proxy::Client) {
     assert_eq!(*honoured, uris);
 }
 
-pub(super) async fn a_filter_becomes_subscriptions(pairing: Pairing) {
+pub(super) async fn filter_becomes_subscribe_requests(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = subscribable(builder).start().await;
         let mut client = pairing.client(&server).await;
@@ -96,7 +96,7 @@ pub(super) async fn a_filter_becomes_subscriptions(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_filter_reaches_the_upstream(pairing: Pairing) {
+pub(super) async fn filter_reaches_the_upstream(pairing: Pairing) {
     let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
@@ -104,7 +104,7 @@ pub(super) async fn a_filter_reaches_the_upstream(pairing: Pairing) {
     filtered(&server, &["x://1", "x://2"]).await;
 }
 
-pub(super) async fn a_refusal_passes(pairing: Pairing) {
+pub(super) async fn subscribe_error_passes_unchanged(pairing: Pairing) {
     let error = r#"{ "code":-32002,"message":"\u00e9","data":{"uri":"x://1"}}"#;
     for builder in pairing.servers() {
         let server = notifying(builder).answers("resources/subscribe", move |request| {
@@ -119,7 +119,7 @@ pub(super) async fn a_refusal_passes(pairing: Pairing) {
     }
 }
 
-pub(super) async fn what_is_not_acknowledged_is_refused(pairing: Pairing) {
+pub(super) async fn unacknowledged_subscription_is_an_error(pairing: Pairing) {
     let server = notifying(pairing.server())
         .capabilities(UNSUBSCRIBABLE)
         .start()
@@ -132,7 +132,7 @@ pub(super) async fn what_is_not_acknowledged_is_refused(pairing: Pairing) {
     assert!(response["error"].is_object(), "{response}");
 }
 
-pub(super) async fn what_is_refused_is_not_acknowledged(pairing: Pairing) {
+pub(super) async fn rejected_subscription_is_not_acknowledged(pairing: Pairing) {
     let server = notifying(pairing.server());
     let server = match pairing.legacy_upstream() {
         true => server.answers("resources/subscribe", |request| {
@@ -154,7 +154,7 @@ pub(super) async fn what_is_refused_is_not_acknowledged(pairing: Pairing) {
     assert!(uris.is_null() || *uris == json!([]), "{notification}");
 }
 
-pub(super) async fn an_update_passes(pairing: Pairing) {
+pub(super) async fn update_passes_unchanged(pairing: Pairing) {
     let updated = r#"{ "jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"x:\/\/1","x":1E2}}"#;
     for builder in pairing.servers() {
         let server = subscribable(builder).start().await;
@@ -171,7 +171,7 @@ pub(super) async fn an_update_passes(pairing: Pairing) {
     }
 }
 
-pub(super) async fn an_update_loses_its_subscription(pairing: Pairing) {
+pub(super) async fn update_loses_its_subscription_id(pairing: Pairing) {
     let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
@@ -189,7 +189,7 @@ pub(super) async fn an_update_loses_its_subscription(pairing: Pairing) {
     );
 }
 
-pub(super) async fn an_update_is_tagged(pairing: Pairing) {
+pub(super) async fn update_gets_a_subscription_id(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = subscribable(builder).start().await;
         let mut client = pairing.client(&server).await;

@@ -9,7 +9,7 @@ use testkit::json::{bytes_of, part};
 use testkit::proxy::Client;
 use testkit::raw::Request;
 
-pub(super) async fn a_legacy_client_cannot_listen(pairing: Pairing) {
+pub(super) async fn listen_is_unknown_to_legacy_clients(pairing: Pairing) {
     let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
@@ -35,7 +35,7 @@ async fn listen(pairing: Pairing, client: &mut Client, id: &str, filter: &str) -
     notification
 }
 
-pub(super) async fn a_subscription_is_acknowledged_first(pairing: Pairing) {
+pub(super) async fn subscription_is_acknowledged_first(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = notifying(builder).start().await;
         let mut client = pairing.client(&server).await;
@@ -69,7 +69,7 @@ pub(super) async fn a_subscription_is_acknowledged_first(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_cancelled_subscription_ends_in_silence(pairing: Pairing) {
+pub(super) async fn cancelled_subscription_gets_no_response(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = notifying(builder).start().await;
         let mut client = pairing.client(&server).await;
@@ -100,7 +100,7 @@ pub(super) async fn a_cancelled_subscription_ends_in_silence(pairing: Pairing) {
 }
 
 /// Ends a subscription to a resource, and says that the upstream learns of it.
-pub(super) async fn a_subscription_ends_upstream(pairing: Pairing) {
+pub(super) async fn subscription_ends_upstream(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = subscribable(builder).start().await;
         let mut client = pairing.client(&server).await;
@@ -123,7 +123,7 @@ pub(super) async fn a_subscription_ends_upstream(pairing: Pairing) {
     }
 }
 
-pub(super) async fn a_subscription_is_answered_at_the_end(pairing: Pairing) {
+pub(super) async fn subscription_gets_a_response_at_shutdown(pairing: Pairing) {
     let server = notifying(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
@@ -143,7 +143,7 @@ pub(super) async fn a_subscription_is_answered_at_the_end(pairing: Pairing) {
     assert!(client.wait().await.success());
 }
 
-pub(super) async fn a_lost_stream_is_opened_again(pairing: Pairing) {
+pub(super) async fn lost_event_stream_is_reopened(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = notifying(builder).start().await;
         let mut client = pairing.client(&server).await;

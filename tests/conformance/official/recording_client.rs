@@ -12,7 +12,7 @@ use rmcp::{ClientHandler, ErrorData, RoleClient};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::official::meeting::from_json;
+use crate::official::session::from_json;
 
 /// What has come to the client so far.
 #[derive(Default)]

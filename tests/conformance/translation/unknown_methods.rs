@@ -10,34 +10,34 @@ use testkit::upstream::Call;
 
 crate::translation::rows! {
     unknown_requests {
-        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => a_request_reaches_the_only_upstream)
-        legacy_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
-        modern_to_legacy ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
-        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_the_only_upstream)
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Capability Negotiation" => unknown_request_reaches_the_only_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => unknown_request_reaches_the_only_upstream)
+        modern_to_legacy ("MCP 2026-07-28 § Versioning, Extension Negotiation" => unknown_request_reaches_the_only_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => unknown_request_reaches_the_only_upstream)
     }
-    of_several_upstreams {
-        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => a_request_reaches_who_declares_it)
-        legacy_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_who_declares_it)
-        modern_to_legacy ("MCP 2025-11-25 § Basic, Responses" => a_request_reaches_who_declares_it)
-        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => a_request_reaches_who_declares_it)
+    unknown_requests_of_several_upstreams {
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Responses" => unknown_request_reaches_the_declaring_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => unknown_request_reaches_the_declaring_upstream)
+        modern_to_legacy ("MCP 2025-11-25 § Basic, Responses" => unknown_request_reaches_the_declaring_upstream)
+        modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => unknown_request_reaches_the_declaring_upstream)
     }
     unknown_notifications {
-        legacy_to_legacy ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Notifications" => unknown_notification_reaches_all_upstreams)
         legacy_to_modern ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
-        modern_to_legacy ("MCP 2025-11-25 § Basic, Notifications" => a_notification_reaches_all_upstreams)
+        modern_to_legacy ("MCP 2025-11-25 § Basic, Notifications" => unknown_notification_reaches_all_upstreams)
         modern_to_modern ["2026-07-28 defines no notification to servers over HTTP, nor its headers"]
     }
     unknown_of_the_server {
-        legacy_to_legacy ("MCP 2025-11-25 § Basic, Notifications" => a_notification_of_a_call_passes)
-        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => a_notification_of_a_call_passes)
-        modern_to_legacy ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_notification_of_a_call_passes)
-        modern_to_modern ("MCP 2026-07-28 § Stdio, Receiving Messages" => a_notification_of_a_call_passes)
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Notifications" => unknown_notification_of_a_call_passes_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Receiving Messages" => unknown_notification_of_a_call_passes_unchanged)
+        modern_to_legacy ("MCP 2026-07-28 § Stdio, Receiving Messages" => unknown_notification_of_a_call_passes_unchanged)
+        modern_to_modern ("MCP 2026-07-28 § Stdio, Receiving Messages" => unknown_notification_of_a_call_passes_unchanged)
     }
 }
 
 const RESULT: &str = r#"{ "x":1E2,"resultType":"complete"}"#;
 
-async fn a_request_reaches_the_only_upstream(pairing: Pairing) {
+async fn unknown_request_reaches_the_only_upstream(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = builder.result("example.com/do", RESULT).start().await;
         let mut client = pairing.client(&server).await;
@@ -60,7 +60,7 @@ async fn a_request_reaches_the_only_upstream(pairing: Pairing) {
     }
 }
 
-async fn a_request_reaches_who_declares_it(pairing: Pairing) {
+async fn unknown_request_reaches_the_declaring_upstream(pairing: Pairing) {
     let declared = r#"{"tools":{},"skills":{},"extensions":{"example.com/skills":{}}}"#;
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let a = a.tool("t").start().await;
@@ -83,7 +83,7 @@ async fn a_request_reaches_who_declares_it(pairing: Pairing) {
     }
 }
 
-async fn a_notification_reaches_all_upstreams(pairing: Pairing) {
+async fn unknown_notification_reaches_all_upstreams(pairing: Pairing) {
     let said = r#"{ "jsonrpc":"2.0","x":1E2,"method":"notifications\/example","params":{"y":[ "\u00e9"]}}"#;
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let (a, b) = (a.tool("t").start().await, b.tool("u").start().await);
@@ -98,7 +98,7 @@ async fn a_notification_reaches_all_upstreams(pairing: Pairing) {
     }
 }
 
-async fn a_notification_of_a_call_passes(pairing: Pairing) {
+async fn unknown_notification_of_a_call_passes_unchanged(pairing: Pairing) {
     const SAID: &str = r#"{ "jsonrpc":"2.0","x":1E2,"method":"notifications\/example","params":{"y":[ "\u00e9"]}}"#;
     let mut servers = pairing.servers();
     if !pairing.legacy_client() {

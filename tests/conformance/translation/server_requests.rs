@@ -1,0 +1,160 @@
+//! What an upstream asks of the client's user or model while it serves a request: in the legacy
+//! eras by a request of its own, in the modern one by a result that asks for a retry.
+
+mod conversion;
+mod harness;
+mod rejected;
+mod responses;
+mod url_elicitation;
+
+use serde_json::{Value, json};
+
+use conversion::*;
+use rejected::*;
+use responses::*;
+use url_elicitation::*;
+
+crate::translation::rows! {
+    elicitation {
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => elicitation_passes_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => elicitation_is_sent_as_a_request)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => elicitation_is_sent_as_a_result)
+        modern_to_modern ("MCP 2026-07-28 § Elicitation, Elicitation Requests" => elicitation_passes_unchanged)
+    }
+    sampling {
+        legacy_to_legacy ("MCP 2025-11-25 § Sampling, Creating Messages" => sampling_passes_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => sampling_is_sent_as_a_request)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => sampling_is_sent_as_a_result)
+        modern_to_modern ("MCP 2026-07-28 § Sampling, Creating Messages" => sampling_passes_unchanged)
+    }
+    roots {
+        legacy_to_legacy ("MCP 2025-11-25 § Roots, Listing Roots" => roots_pass_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => roots_are_sent_as_a_request)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => roots_are_sent_as_a_result)
+        modern_to_modern ("MCP 2026-07-28 § Roots, Listing Roots" => roots_pass_unchanged)
+    }
+    input_during_prompts_get {
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => prompt_sends_a_server_request)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => prompt_returns_an_input_request)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => prompt_sends_a_server_request)
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => prompt_returns_an_input_request)
+    }
+    input_during_resources_read {
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Elicitation Requests" => read_sends_a_server_request)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => read_returns_an_input_request)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => read_sends_a_server_request)
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Supported Requests" => read_returns_an_input_request)
+    }
+    concurrent_server_requests {
+        legacy_to_legacy ("MCP 2025-11-25 § Basic, Requests" => concurrent_requests_are_answered_in_any_order)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => input_requests_are_answered_in_any_order)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => concurrent_requests_are_answered_by_key)
+        modern_to_modern ["keys pass as they are, whatever their number"]
+    }
+    successive_server_requests {
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Statefulness" => successive_requests_are_answered)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => successive_input_requests_are_answered)
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => successive_requests_are_answered)
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => successive_input_requests_are_answered)
+    }
+    state_without_requests {
+        legacy_to_legacy ["a legacy upstream keeps its state by itself"]
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => state_without_requests_is_sent_back)
+        modern_to_legacy ["a legacy upstream keeps its state by itself"]
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequiredResult" => state_without_requests_passes_unchanged)
+    }
+    declined {
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Response Actions" => declined_and_cancelled_results_pass_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Elicitation, Response Actions" => declined_and_cancelled_results_pass_unchanged)
+        modern_to_legacy ("MCP 2025-11-25 § Elicitation, Response Actions" => declined_and_cancelled_results_pass_unchanged)
+        modern_to_modern ("MCP 2026-07-28 § Elicitation, Response Actions" => declined_and_cancelled_results_pass_unchanged)
+    }
+    refused_elicitation {
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Error Handling" => client_error_passes_unchanged)
+        legacy_to_modern ("MCP 2026-07-28 § Elicitation, Response Actions" => client_error_counts_as_cancelled)
+        modern_to_legacy ["a modern client has no way to answer by an error"]
+        modern_to_modern ["a modern client has no way to answer by an error"]
+    }
+    refused_sampling {
+        legacy_to_legacy ("MCP 2025-11-25 § Sampling, Error Handling" => client_error_passes_unchanged)
+        legacy_to_modern ("MCP 2025-11-25 § Sampling, Error Handling" => client_error_fails_the_call)
+        modern_to_legacy ["a modern client has no way to answer by an error"]
+        modern_to_modern ["a modern client has no way to answer by an error"]
+    }
+    missing_responses {
+        legacy_to_legacy ["a legacy client answers each request by itself"]
+        legacy_to_modern ["a legacy client answers each request by itself"]
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Error Handling" => missing_response_is_requested_again)
+        modern_to_modern ["the upstream asks again by itself"]
+    }
+    unknown_state {
+        legacy_to_legacy ["a legacy client has no state to send"]
+        legacy_to_modern ["a legacy client has no state to send"]
+        modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => request_state_is_accepted_once)
+        modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => request_state_is_checked_by_the_upstream)
+    }
+    url_mode {
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => url_elicitation_passes_unchanged)
+        legacy_to_modern ("MCP 2025-11-25 § Elicitation, URL Mode Elicitation Requests" => url_elicitation_gets_an_id)
+        modern_to_legacy ("MCP 2026-07-28 § Elicitation, URL Mode Elicitation Requests" => url_elicitation_loses_its_id)
+        modern_to_modern ("MCP 2026-07-28 § Elicitation, URL Mode Elicitation Requests" => url_elicitation_passes_unchanged)
+    }
+    completed {
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Completion Notifications for URL Mode Elicitation" => completion_notification_passes_unchanged)
+        legacy_to_modern ["a modern upstream does not tell of completion"]
+        modern_to_legacy ("MCP 2026-07-28 § Key Changes, Minor changes" => completion_notification_is_dropped)
+        modern_to_modern ["a modern upstream does not tell of completion"]
+    }
+    url_required {
+        legacy_to_legacy ("MCP 2025-11-25 § Elicitation, URL Elicitation Required Error" => url_required_error_passes_unchanged)
+        legacy_to_modern ["a modern upstream must not send this error"]
+        modern_to_legacy ("MCP 2026-07-28 § Basic, Error Codes" => url_required_error_becomes_a_result)
+        modern_to_modern ["a modern upstream must not send this error"]
+    }
+    undeclared {
+        legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Operation" => undeclared_server_request_is_rejected)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => undeclared_input_request_fails_the_call)
+        modern_to_legacy ("MCP 2025-11-25 § Lifecycle, Operation" => undeclared_server_request_is_rejected)
+        modern_to_modern ["the client that sees it judges for itself"]
+    }
+    outside_of_requests {
+        legacy_to_legacy ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => server_request_outside_of_calls_reaches_the_client)
+        legacy_to_modern ["a modern upstream asks in answers alone"]
+        modern_to_legacy ("MCP 2026-07-28 § Stdio, Receiving Messages" => server_request_outside_of_calls_is_not_forwarded)
+        modern_to_modern ["a modern upstream asks in answers alone"]
+    }
+    cancelled_during_a_server_request {
+        legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => cancelled_call_is_cancelled_upstream)
+        legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => cancelled_call_is_not_retried)
+        modern_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => cancelled_retry_is_cancelled_upstream)
+        modern_to_modern ["the retry is a request like any other"]
+    }
+}
+
+/// What a client says that can be asked everything.
+fn everything() -> Value {
+    json!({"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}})
+}
+
+/// A request of a server and what a client answers, as both write them.
+struct Ask {
+    method: &'static str,
+    params: &'static str,
+    result: &'static str,
+}
+
+const ELICITATION: Ask = Ask {
+    method: "elicitation/create",
+    params: r#"{ "message":"\u00e9","requestedSchema":{"type":"object","properties":{ }},"x":1E2}"#,
+    result: r#"{ "action":"accept","content":{"name":"\u00e9","n":1.0},"x":[ ]}"#,
+};
+const SAMPLING: Ask = Ask {
+    method: "sampling/createMessage",
+    params: r#"{ "messages":[{"role":"user","content":{"type":"text","text":"\u00e9"}}],"maxTokens":1E2}"#,
+    result: r#"{ "role":"assistant","model":"m","content":{"type":"text","text":"\u00e9"},"x":1.0}"#,
+};
+const ROOTS: Ask = Ask {
+    method: "roots/list",
+    params: r#"{ "_meta":{"x":1E2}}"#,
+    result: r#"{ "roots":[{"uri":"file:\/\/\/é","x":1.0}]}"#,
+};
