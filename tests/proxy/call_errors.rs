@@ -1,15 +1,16 @@
-//! Whatever an upstream does wrong, the call gets an error that a person or a model can act on:
-//! who failed, why, whether the call may have run, and what to do. Other upstreams do not notice.
+//! A call that an upstream fails gets an error that a user or a model can act on.
+//! It names the upstream, the cause, whether the call may have run, and the remedy.
+//! Other upstreams are not affected.
 
 use serde_json::{Value, json};
 use testkit::proxy;
 use testkit::raw::{Reply, Request, event};
 use testkit::upstream::{self, Upstream};
 
-/// More than any message of these tests but the one that is too large.
+/// The size limit of messages, in bytes. Only the messages that must be too large exceed it.
 const LIMIT: usize = 20_000;
 
-/// Every way to fail a call, by the name of the tool that fails so.
+/// The faults, each named after the tool whose calls fail with it.
 const FAULTS: [&str; 26] = [
     "never_answered",
     "stalled_stream",
@@ -39,15 +40,15 @@ const FAULTS: [&str; 26] = [
     "stream_broken_off",
 ];
 
-fn fault(request: &Request) -> Option<Reply> {
+fn fault_reply(request: &Request) -> Option<Reply> {
     if !request.is("tools/call") {
         return None;
     }
-    let silent = |head: Reply| head.header("content-type", "text/event-stream");
+    let event_stream = |head: Reply| head.header("content-type", "text/event-stream");
     Some(match request.tool().as_str() {
         "never_answered" => Reply::hang(),
-        "stalled_stream" => silent(stalled(": one moment\n\n")),
-        "stalled_body" => stalled("{\"jsonrpc\"").header("content-type", "application/json"),
+        "stalled_stream" => event_stream(stalled_reply(": one moment\n\n")),
+        "stalled_body" => stalled_reply("{\"jsonrpc\"").header("content-type", "application/json"),
         "status_400" => Reply::json(r#"{"detail":"missing field `q`"}"#).with_status(400),
         "status_401" => Reply::status(401).header("www-authenticate", "Bearer"),
         "status_403" => Reply::status(403),
@@ -77,8 +78,8 @@ fn fault(request: &Request) -> Option<Reply> {
     })
 }
 
-/// The first bytes of a body that never goes on.
-fn stalled(first: &'static str) -> Reply {
+/// A reply that stops after the first bytes of its body and stays open.
+fn stalled_reply(first: &'static str) -> Reply {
     let (sender, chunks) = tokio::sync::mpsc::channel(1);
     sender.try_send(first.into()).unwrap();
     std::mem::forget(sender);
@@ -97,7 +98,7 @@ fn html(body: &str) -> Reply {
         .body(body)
 }
 
-/// A good answer, but for its size.
+/// A response that is valid, but exceeds the size limit.
 fn large(request: &Request) -> Vec<u8> {
     let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
     let result = json!({"content": [], "resultType": "complete", "_": "x".repeat(LIMIT)});
@@ -106,14 +107,14 @@ fn large(request: &Request) -> Vec<u8> {
         .into_bytes()
 }
 
-async fn failing(kind: upstream::Builder) -> Upstream {
+async fn start_failing_server(kind: upstream::Builder) -> Upstream {
     let kind = FAULTS.iter().fold(kind, |kind, name| kind.tool(name));
-    kind.intercept(fault).start().await
+    kind.intercept(fault_reply).start().await
 }
 
-/// Makes every faulty call of `bad` at once, each beside one that must succeed, and tells the
-/// errors, one a line.
-async fn errors_of(bad: &Upstream) -> String {
+/// Makes all faulty calls of `bad` concurrently, each with a call to another upstream that must succeed.
+/// Returns the errors, one a line.
+async fn collect_errors(bad: &Upstream) -> String {
     let good = upstream::modern().tool("works").start().await;
     let mut client = proxy::new()
         .upstream("bad", bad)
@@ -134,8 +135,8 @@ async fn errors_of(bad: &Upstream) -> String {
     let mut messages = String::new();
     for (name, bad, good) in calls {
         let works = client.response(good).await;
-        let says = &works["result"]["content"][0]["text"];
-        assert_eq!(says, "works without arguments", "{works}");
+        let content = &works["result"]["content"][0]["text"];
+        assert_eq!(content, "works without arguments", "{works}");
         let failed = client.response(bad).await;
         messages.push_str(&describe(name, &failed));
     }
@@ -144,7 +145,7 @@ async fn errors_of(bad: &Upstream) -> String {
     messages
 }
 
-/// An error on one line; ids of ours, which count up, are written as N.
+/// An error on one line. The proxy's own request ids, which count up, are written as N.
 fn describe(name: &str, failed: &Value) -> String {
     let error = &failed["error"];
     let message = error["message"]
@@ -157,7 +158,7 @@ fn describe(name: &str, failed: &Value) -> String {
         }
         None => message.to_owned(),
     };
-    // The number of an error is that of its system.
+    // The number of an error differs between systems.
     let message = message.split(" (os error ").enumerate();
     let message = message.map(|(at, part)| match (at, part.split_once(')')) {
         (1.., Some((_, rest))) => rest,
@@ -172,9 +173,12 @@ fn describe(name: &str, failed: &Value) -> String {
 
 #[tokio::test]
 async fn call_error_names_upstream_cause_remedy_and_others_succeed() {
-    let (modern, legacy) = (failing(upstream::modern()), failing(upstream::legacy()));
+    let (modern, legacy) = (
+        start_failing_server(upstream::modern()),
+        start_failing_server(upstream::legacy()),
+    );
     let (modern, legacy) = (modern.await, legacy.await);
-    let (modern, legacy) = tokio::join!(errors_of(&modern), errors_of(&legacy));
+    let (modern, legacy) = tokio::join!(collect_errors(&modern), collect_errors(&legacy));
     insta::assert_snapshot!(modern, @r#"
     never_answered: -31003 null unknown: `bad` did not answer `tools/call`: the server did not begin to respond within 1.5 s; raise its `first_byte_timeout` if it needs longer (the call may have run: check before you send it again)
     stalled_stream: -31003 null unknown: `bad` did not answer `tools/call`: the server gave no sign of life for 1.5 s; raise its `timeout` if it needs longer (the call may have run: check before you send it again)
@@ -203,9 +207,9 @@ async fn call_error_names_upstream_cause_remedy_and_others_succeed() {
     stream_without_reply: -31004 null unknown: `bad` did not answer `tools/call`: the server ended its event stream before the response (the call may have run: check before you send it again)
     stream_broken_off: -31004 null unknown: `bad` did not answer `tools/call`: the connection broke before the response: error decoding response body: error reading a body from connection: unexpected EOF during chunk size line (the call may have run: check before you send it again)
     "#);
-    // A legacy upstream fails in the same words, but for 404, which ends a session.
-    let differs = modern.lines().zip(legacy.lines()).filter(|(a, b)| a != b);
-    let differs: Vec<_> = differs.map(|(_, legacy)| legacy).collect();
+    // The errors of a legacy upstream are equal, except 404, which ends a session.
+    let differences = modern.lines().zip(legacy.lines()).filter(|(a, b)| a != b);
+    let differences: Vec<_> = differences.map(|(_, legacy)| legacy).collect();
     assert_eq!(legacy.lines().count(), FAULTS.len());
-    insta::assert_snapshot!(differs.join("\n"), @"status_404: -31004 null not run: `bad` did not answer `tools/call`: the session with the server expired; try again");
+    insta::assert_snapshot!(differences.join("\n"), @"status_404: -31004 null not run: `bad` did not answer `tools/call`: the session with the server expired; try again");
 }

@@ -1,4 +1,4 @@
-//! A call whose bytes may have arrived is not sent again, unless that does nothing twice.
+//! A call that may have reached its server is resent only if its tool is read-only or idempotent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ testkit::per_kind! {
     call_on_an_expired_session_is_resent_once_on_a_new_one
 }
 
-// The kinds whose calls are exchanges of their own.
+// The kinds with one HTTP exchange for each call.
 testkit::per_kind! {
     [legacy modern]
     lost_call_is_not_resent_and_its_outcome_is_unknown
@@ -27,11 +27,11 @@ testkit::per_kind! {
     call_to_unreachable_upstream_has_not_run
 }
 
-/// What a server does to a call, and how that is called.
-type Reaction = (&'static str, fn(&Request) -> Reply);
+/// A name for messages, and the reply of the server to a call.
+type NamedReply = (&'static str, fn(&Request) -> Reply);
 
-/// How a server can lose a call it has read. Nobody can tell whether it has run.
-fn losses() -> [Reaction; 6] {
+/// The ways in which a server fails after it has read a call. The call may have run.
+fn ways_to_lose_a_call() -> [NamedReply; 6] {
     [
         ("a reset", |_| Reply::reset()),
         ("a close", |_| Reply::raw("")),
@@ -48,8 +48,8 @@ fn losses() -> [Reaction; 6] {
     ]
 }
 
-/// A server that loses the first `times` calls, and how many it has read.
-async fn losing(
+/// Starts a server that loses the first `times` calls. Also returns the number of calls it has read.
+async fn start_losing_server(
     builder: Builder,
     annotations: Value,
     times: usize,
@@ -70,58 +70,59 @@ async fn losing(
     (builder.start().await, count)
 }
 
-fn read(count: &AtomicUsize) -> usize {
+fn calls_received(count: &AtomicUsize) -> usize {
     count.load(Ordering::SeqCst)
 }
 
 async fn lost_call_is_not_resent_and_its_outcome_is_unknown(kind: Kind) {
-    for (what, loss) in losses() {
+    for (fault, loss) in ways_to_lose_a_call() {
         for annotations in [
             json!({}),
             json!({"readOnlyHint": false, "title": "readOnlyHint"}),
         ] {
-            let (server, count) = losing(kind.server(), annotations, 1, loss).await;
+            let (server, count) = start_losing_server(kind.server(), annotations, 1, loss).await;
             let mut client = proxy::before(&server).await;
-            let answer = client.call("work", json!({})).await;
-            let case = format!("{what}: {answer}");
-            assert_eq!(answer["error"]["code"], -31004, "{case}");
-            assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{case}");
-            assert_eq!(answer["error"]["data"]["upstream"], "a", "{case}");
-            assert_eq!(read(&count), 1, "{case}");
-            // The next one is a call of its own.
-            let answer = client.call("work", json!({})).await;
-            assert!(answer["result"].is_object(), "{case}, then {answer}");
-            assert_eq!(read(&count), 2, "{case}");
+            let response = client.call("work", json!({})).await;
+            let case = format!("{fault}: {response}");
+            assert_eq!(response["error"]["code"], -31004, "{case}");
+            assert_eq!(response["error"]["data"]["outcome"], "unknown", "{case}");
+            assert_eq!(response["error"]["data"]["upstream"], "a", "{case}");
+            assert_eq!(calls_received(&count), 1, "{case}");
+            // A later call is not affected.
+            let response = client.call("work", json!({})).await;
+            assert!(response["result"].is_object(), "{case}, then {response}");
+            assert_eq!(calls_received(&count), 2, "{case}");
         }
     }
 }
 
 async fn lost_call_of_an_idempotent_tool_is_resent_once(kind: Kind) {
-    for (what, loss) in losses() {
+    for (fault, loss) in ways_to_lose_a_call() {
         for hint in ["readOnlyHint", "idempotentHint"] {
-            let (server, count) = losing(kind.server(), json!({hint: true}), 1, loss).await;
+            let (server, count) =
+                start_losing_server(kind.server(), json!({hint: true}), 1, loss).await;
             let mut client = proxy::before(&server).await;
-            let answer = client.call("work", json!({"a": 1})).await;
-            assert!(answer["result"].is_object(), "{what}: {answer}");
-            assert_eq!(read(&count), 2, "{what}");
+            let response = client.call("work", json!({"a": 1})).await;
+            assert!(response["result"].is_object(), "{fault}: {response}");
+            assert_eq!(calls_received(&count), 2, "{fault}");
             let calls = server.raw.requests();
             let calls = calls.iter().filter(|request| request.is("tools/call"));
             let calls: Vec<_> = calls.map(Request::json).collect();
             assert_eq!(calls[0]["params"], calls[1]["params"]);
-            assert_ne!(calls[0]["id"], calls[1]["id"], "{what}");
+            assert_ne!(calls[0]["id"], calls[1]["id"], "{fault}");
         }
     }
-    let (server, count) = losing(
+    let (server, count) = start_losing_server(
         kind.server(),
         json!({"readOnlyHint": true}),
         9,
-        losses()[0].1,
+        ways_to_lose_a_call()[0].1,
     )
     .await;
     let mut client = proxy::before(&server).await;
-    let answer = client.call("work", json!({})).await;
-    assert_eq!(answer["error"]["code"], -31004, "{answer}");
-    assert_eq!(read(&count), 2);
+    let response = client.call("work", json!({})).await;
+    assert_eq!(response["error"]["code"], -31004, "{response}");
+    assert_eq!(calls_received(&count), 2);
 }
 
 async fn call_lost_after_a_notification_is_not_resent(kind: Kind) {
@@ -129,15 +130,16 @@ async fn call_lost_after_a_notification_is_not_resent(kind: Kind) {
         let log = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":1}}"#;
         Reply::sse([event(log)]).broken_off()
     };
-    let (server, count) = losing(kind.server(), json!({"readOnlyHint": true}), 1, loss).await;
+    let (server, count) =
+        start_losing_server(kind.server(), json!({"readOnlyHint": true}), 1, loss).await;
     let mut client = proxy::before(&server).await;
-    let answer = client.call("work", json!({})).await;
-    assert_eq!(answer["error"]["code"], -31004, "{answer}");
-    assert_eq!(read(&count), 1);
+    let response = client.call("work", json!({})).await;
+    assert_eq!(response["error"]["code"], -31004, "{response}");
+    assert_eq!(calls_received(&count), 1);
 }
 
 async fn invalid_response_does_not_resend_the_call(kind: Kind) {
-    let answers: [Reaction; 7] = [
+    let replies: [NamedReply; 7] = [
         ("no JSON", |_| Reply::json("{]")),
         ("nothing", |_| Reply::json("")),
         ("another id", |_| {
@@ -150,17 +152,18 @@ async fn invalid_response_does_not_resend_the_call(kind: Kind) {
             Reply::json("<p>").header("content-type", "text/html")
         }),
     ];
-    for (what, answer) in answers {
-        // A broken answer comes again, so harmless ones are not repeated either.
+    for (fault, response) in replies {
+        // An invalid response would be repeated, so even read-only calls are not resent.
         for annotations in [json!({}), json!({"readOnlyHint": true})] {
-            let (server, count) = losing(kind.server(), annotations, 9, answer).await;
+            let (server, count) =
+                start_losing_server(kind.server(), annotations, 9, response).await;
             let mut client = proxy::before(&server).await;
-            let answer = client.call("work", json!({})).await;
+            let response = client.call("work", json!({})).await;
             assert_eq!(
-                answer["error"]["data"]["outcome"], "unknown",
-                "{what}: {answer}"
+                response["error"]["data"]["outcome"], "unknown",
+                "{fault}: {response}"
             );
-            assert_eq!(read(&count), 1, "{what}: {answer}");
+            assert_eq!(calls_received(&count), 1, "{fault}: {response}");
         }
     }
 }
@@ -188,12 +191,15 @@ async fn call_on_a_lost_http_sse_stream_is_resent_if_idempotent() {
         server.wait_for_calls(1).await;
         server.raw.stop().await;
         server.restart();
-        let answer = client.response(id).await;
+        let response = client.response(id).await;
         match hint {
-            "true" => assert!(answer["result"].is_object(), "{answer}"),
-            _ => assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}"),
+            "true" => assert!(response["result"].is_object(), "{response}"),
+            _ => assert_eq!(
+                response["error"]["data"]["outcome"], "unknown",
+                "{response}"
+            ),
         }
-        assert_eq!(server.calls().len(), calls, "{answer}");
+        assert_eq!(server.calls().len(), calls, "{response}");
     }
 }
 
@@ -204,13 +210,16 @@ async fn call_to_unreachable_upstream_has_not_run(kind: Kind) {
     client.initialize().await;
     assert!(client.call("work", json!({})).await["result"].is_object());
     server.raw.stop().await;
-    // A kept connection may be found dead only by using it, and then nobody can tell.
-    let mut answer = client.call("work", json!({})).await;
-    while answer["error"]["data"]["outcome"] == "unknown" {
-        answer = client.call("work", json!({})).await;
+    // A dead pooled connection is found only by its use. Then the call may have run.
+    let mut response = client.call("work", json!({})).await;
+    while response["error"]["data"]["outcome"] == "unknown" {
+        response = client.call("work", json!({})).await;
     }
-    assert_eq!(answer["error"]["data"]["outcome"], "not run", "{answer}");
-    let message = answer["error"]["message"].as_str().unwrap();
+    assert_eq!(
+        response["error"]["data"]["outcome"], "not run",
+        "{response}"
+    );
+    let message = response["error"]["message"].as_str().unwrap();
     assert!(message.contains("did not answer `tools/call`"), "{message}");
     assert_eq!(server.calls().len(), 1);
 }
@@ -219,7 +228,7 @@ async fn call_on_an_expired_session_is_resent_once_on_a_new_one(kind: Kind) {
     let server = kind.server().tool("work").start().await;
     let mut client = proxy::before(&server).await;
     client.call("work", json!({})).await;
-    let before = initializations(&server);
+    let before = initialize_count(&server);
     server.expire_sessions();
     let mut ids = Vec::new();
     for number in 0..20 {
@@ -227,15 +236,19 @@ async fn call_on_an_expired_session_is_resent_once_on_a_new_one(kind: Kind) {
         ids.push(client.send_request("tools/call", params).await);
     }
     for id in ids {
-        let answer = client.response(id).await;
-        assert!(answer["result"].is_object(), "{}: {answer}", server.url());
+        let response = client.response(id).await;
+        assert!(
+            response["result"].is_object(),
+            "{}: {response}",
+            server.url()
+        );
     }
-    // Each ran once, on the one session that all of them waited for.
+    // Each call ran once, and all of them waited for the same new session.
     assert_eq!(server.calls().len(), 21, "{}", server.url());
-    assert_eq!(initializations(&server), before + 1, "{}", server.url());
+    assert_eq!(initialize_count(&server), before + 1, "{}", server.url());
 }
 
-fn initializations(server: &Upstream) -> usize {
+fn initialize_count(server: &Upstream) -> usize {
     let requests = server.raw.requests();
     requests
         .iter()
@@ -245,13 +258,16 @@ fn initializations(server: &Upstream) -> usize {
 
 #[tokio::test]
 async fn call_rejected_on_the_new_session_too_fails() {
-    let gone: fn(&Request) -> Reply = |_| Reply::status(404);
-    let (server, count) = losing(upstream::legacy(), json!({}), 9, gone).await;
+    let not_found: fn(&Request) -> Reply = |_| Reply::status(404);
+    let (server, count) = start_losing_server(upstream::legacy(), json!({}), 9, not_found).await;
     let mut client = proxy::before(&server).await;
-    let answer = client.call("work", json!({})).await;
-    assert_eq!(answer["error"]["data"]["outcome"], "not run", "{answer}");
-    assert_eq!(read(&count), 2);
-    assert_eq!(initializations(&server), 2);
+    let response = client.call("work", json!({})).await;
+    assert_eq!(
+        response["error"]["data"]["outcome"], "not run",
+        "{response}"
+    );
+    assert_eq!(calls_received(&count), 2);
+    assert_eq!(initialize_count(&server), 2);
 }
 
 #[tokio::test]
@@ -270,7 +286,10 @@ async fn idempotent_call_lost_after_progress_is_not_resent() {
     assert_eq!(progress["params"]["progressToken"], 1);
     server.raw.stop().await;
     server.restart();
-    let answer = client.response(id).await;
-    assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
-    assert_eq!(server.calls().len(), 1, "{answer}");
+    let response = client.response(id).await;
+    assert_eq!(
+        response["error"]["data"]["outcome"], "unknown",
+        "{response}"
+    );
+    assert_eq!(server.calls().len(), 1, "{response}");
 }

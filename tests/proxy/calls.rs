@@ -1,4 +1,4 @@
-//! Calls side by side, what they may not reach, and the errors that come back.
+//! Concurrent calls, tools that a client may not call, and the errors of upstreams.
 
 use std::sync::Arc;
 
@@ -19,31 +19,33 @@ testkit::per_kind! {
     upstream_error_passes_whole_at_any_http_status
 }
 
-/// A call's arguments.
+/// The arguments of a call.
 fn arguments(call: &Call) -> Value {
     call.request.json()["params"]["arguments"].take()
 }
 
-/// The ids of the answers among `lines`, in order.
-fn answered(lines: &[Vec<u8>]) -> Vec<String> {
+/// The ids of the responses in `lines`, in order.
+fn response_ids(lines: &[Vec<u8>]) -> Vec<String> {
     let messages = lines
         .iter()
         .map(|line| serde_json::from_slice::<Value>(line).unwrap());
-    let answers = messages.filter(|message| message.get("method").is_none());
-    answers.map(|answer| answer["id"].to_string()).collect()
+    let responses = messages.filter(|message| message.get("method").is_none());
+    responses
+        .map(|response| response["id"].to_string())
+        .collect()
 }
 
 async fn responses_arrive_in_upstream_order_not_call_order(kind: Kind) {
     const CALLS: u64 = 300;
-    // Calls whose number is at least this may be answered.
-    let turn = Arc::new(watch::Sender::new(CALLS));
-    let gate = turn.clone();
+    // The server responds to the calls from this number on.
+    let first_allowed = Arc::new(watch::Sender::new(CALLS));
+    let gate = first_allowed.clone();
     let server = kind.server().tool("wait").on_call(move |call| {
         let gate = gate.clone();
         async move {
             let number = arguments(&call)["number"].as_u64().unwrap();
             gate.subscribe()
-                .wait_for(|turn| *turn <= number)
+                .wait_for(|first_allowed| *first_allowed <= number)
                 .await
                 .unwrap();
             json!({"number": number}).to_string().into_bytes()
@@ -51,7 +53,7 @@ async fn responses_arrive_in_upstream_order_not_call_order(kind: Kind) {
     });
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
-    let before = answered(&client.received()).len();
+    let before = response_ids(&client.received()).len();
     let mut ids = Vec::new();
     for number in 0..CALLS {
         let params = json!({"name": "wait", "arguments": {"number": number}});
@@ -59,13 +61,13 @@ async fn responses_arrive_in_upstream_order_not_call_order(kind: Kind) {
     }
     server.wait_for_calls(ids.len()).await;
     for number in (0..CALLS).rev() {
-        turn.send_replace(number);
+        first_allowed.send_replace(number);
         let id = ids[usize::try_from(number).unwrap()];
-        let answer = client.response(id).await;
-        assert_eq!(answer["result"]["number"], number, "{answer}");
+        let response = client.response(id).await;
+        assert_eq!(response["result"]["number"], number, "{response}");
     }
     let order: Vec<_> = ids.iter().rev().map(ToString::to_string).collect();
-    assert_eq!(answered(&client.received())[before..], order);
+    assert_eq!(response_ids(&client.received())[before..], order);
 }
 
 async fn unanswered_call_delays_no_other_call(kind: Kind) {
@@ -91,11 +93,11 @@ async fn unanswered_call_delays_no_other_call(kind: Kind) {
     let slow = client.send_request("tools/call", slow).await;
     server.wait_for_calls(1).await;
     for number in 0..20 {
-        let answer = client.call("work", json!({"number": number})).await;
-        assert_eq!(answer["result"]["done"]["number"], number);
+        let response = client.call("work", json!({"number": number})).await;
+        assert_eq!(response["result"]["done"]["number"], number);
         client.call("other", json!({})).await;
     }
-    assert!(!answered(&client.received()).contains(&slow.to_string()));
+    assert!(!response_ids(&client.received()).contains(&slow.to_string()));
     gate.open();
     assert_eq!(client.response(slow).await["result"]["done"]["slow"], true);
 }
@@ -124,9 +126,9 @@ async fn filtered_or_unknown_tool_is_neither_listed_nor_called() {
         "",
         "GET_A",
     ] {
-        let answer = client.call(hidden, json!({})).await;
-        assert_eq!(answer["error"]["code"], -32602, "{answer}");
-        let message = answer["error"]["message"].as_str().unwrap();
+        let response = client.call(hidden, json!({})).await;
+        assert_eq!(response["error"]["code"], -32602, "{response}");
+        let message = response["error"]["message"].as_str().unwrap();
         assert!(message.contains(&format!("`{hidden}`")), "{message}");
     }
     for params in [
@@ -139,13 +141,13 @@ async fn filtered_or_unknown_tool_is_neither_listed_nor_called() {
         "[]",
         "null",
     ] {
-        let answer = client.exchange(call_line("1000", params), "1000").await;
-        let answer: Value = serde_json::from_slice(&answer).unwrap();
-        assert_eq!(answer["error"]["code"], -32602, "{params}: {answer}");
+        let response = client.exchange(call_line("1000", params), "1000").await;
+        let response: Value = serde_json::from_slice(&response).unwrap();
+        assert_eq!(response["error"]["code"], -32602, "{params}: {response}");
     }
     let no_params = r#"{"jsonrpc":"2.0","id":1000,"method":"tools/call"}"#;
-    let answer = client.exchange(no_params, "1000").await;
-    assert!(String::from_utf8(answer).unwrap().contains("-32602"));
+    let response = client.exchange(no_params, "1000").await;
+    assert!(String::from_utf8(response).unwrap().contains("-32602"));
     assert!(server.calls().is_empty());
     assert!(client.call("get_a", json!({})).await["result"].is_object());
 }
@@ -158,7 +160,7 @@ async fn request_id_already_in_flight_is_rejected() {
         let held = held.clone();
         async move {
             held.passed().await;
-            json!({"said": arguments(&call)}).to_string().into_bytes()
+            json!({"echo": arguments(&call)}).to_string().into_bytes()
         }
     });
     let server = server.start().await;
@@ -166,54 +168,54 @@ async fn request_id_already_in_flight_is_rejected() {
     let call = |id: &str, number: u32| {
         call_line(id, &format!(r#"{{"name":"wait","arguments":{number}}}"#))
     };
-    // As far as JSON-RPC goes these differ.
+    // JSON-RPC ids are equal only if their types are.
     let ids = ["7", r#""7""#, "7.0", "-7", r#""7.0""#];
     for (number, id) in (0..).zip(ids) {
         client.send_line(call(id, number)).await;
     }
     server.wait_for_calls(ids.len()).await;
     for id in ids {
-        let refusal = client.exchange(call(id, 100), id).await;
-        let refusal: Value = serde_json::from_slice(&refusal).unwrap();
-        assert_eq!(refusal["error"]["code"], -32600, "{refusal}");
+        let rejection = client.exchange(call(id, 100), id).await;
+        let rejection: Value = serde_json::from_slice(&rejection).unwrap();
+        assert_eq!(rejection["error"]["code"], -32600, "{rejection}");
     }
     gate.open();
     for (number, id) in (0..).zip(ids) {
-        let answer = client.answer_to(id).await;
-        let answer: Value = serde_json::from_slice(&answer).unwrap();
-        assert_eq!(answer["result"]["said"], json!(number), "{answer}");
+        let response = client.answer_to(id).await;
+        let response: Value = serde_json::from_slice(&response).unwrap();
+        assert_eq!(response["result"]["echo"], json!(number), "{response}");
     }
     assert_eq!(server.calls().len(), ids.len());
-    // Once answered, an id is free.
-    let answer = client.exchange(call("7", 8), "7").await;
-    assert!(String::from_utf8(answer).unwrap().contains(r#""said":8"#));
+    // After its response, an id may be used again.
+    let response = client.exchange(call("7", 8), "7").await;
+    assert!(String::from_utf8(response).unwrap().contains(r#""echo":8"#));
 }
 
 async fn upstream_error_passes_whole_at_any_http_status(kind: Kind) {
-    // Longer than what is read of pages meant for people.
+    // Longer than the excerpt that is read of an error page.
     let data = "x".repeat(100_000);
     let error = format!(
         r#""error":{{"code":-32099,"message":"no","data":{{"b":1.0,"a":"{data}"}},"x":1}}"#
     );
     for status in [200, 400, 403, 404, 422, 500] {
-        // There 404 is the word for a session that has expired.
+        // A legacy server responds with 404 if the session has expired.
         if kind == Kind::Legacy && status == 404 {
             continue;
         }
         let failure = error.clone();
         let server = kind.server().tool("fail").intercept(move |request| {
             let id = String::from_utf8(request.id_bytes()?).unwrap();
-            let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},{failure}}}"#);
-            let reply = Reply::json(answer).with_status(status);
+            let response = format!(r#"{{"jsonrpc":"2.0","id":{id},{failure}}}"#);
+            let reply = Reply::json(response).with_status(status);
             request.is("tools/call").then_some(reply)
         });
         let server = server.start().await;
         let mut client = proxy::before(&server).await;
-        let answer = client
+        let response = client
             .exchange(call_line("1000", r#"{"name":"fail"}"#), "1000")
             .await;
         let expected = format!(r#"{{"jsonrpc":"2.0","id":1000,{error}}}"#);
-        assert_eq!(String::from_utf8(answer).unwrap(), expected, "{status}");
+        assert_eq!(String::from_utf8(response).unwrap(), expected, "{status}");
     }
 }
 
@@ -226,9 +228,9 @@ async fn legacy_call_with_non_object_meta_reaches_a_modern_upstream() {
         let params = format!(r#"{{"_meta":{meta},"name":"a","arguments":{{"n":1.0}}}}"#);
         let call =
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#);
-        let answer = client.exchange(call, &id.to_string()).await;
-        let answer: Value = serde_json::from_slice(&answer).unwrap();
-        assert!(answer["result"].is_object(), "{meta}: {answer}");
+        let response = client.exchange(call, &id.to_string()).await;
+        let response: Value = serde_json::from_slice(&response).unwrap();
+        assert!(response["result"].is_object(), "{meta}: {response}");
     }
     let calls = modern.calls();
     assert_eq!(calls.len(), metas.len());

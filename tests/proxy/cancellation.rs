@@ -1,4 +1,4 @@
-//! What the client cancels ends at the upstream, in the way of its era, and is not answered.
+//! A cancelled request ends at its upstream, as the upstream's era defines it, and gets no response.
 
 use serde_json::{Value, json};
 use testkit::gate::Gate;
@@ -12,8 +12,8 @@ testkit::per_kind! {
     calls_in_flight_are_cancelled_when_stdin_closes
 }
 
-/// A server whose calls of `wait` get no answer before they are cancelled; then they get one.
-fn waiting(builder: Builder) -> Builder {
+/// Adds a tool `wait` that responds only after its cancellation, and a tool `echo`.
+fn add_waiting_tool(builder: Builder) -> Builder {
     let builder = builder.tool("wait").tool("echo");
     builder.on_call(|call| async move {
         if call.request.tool() == "wait" {
@@ -25,8 +25,8 @@ fn waiting(builder: Builder) -> Builder {
     })
 }
 
-/// Whether any line so far answers `id`, as JSON.
-fn is_answered(client: &Client, id: &str) -> bool {
+/// Whether the client has received a response to the request `id`, given as JSON.
+fn has_response(client: &Client, id: &str) -> bool {
     let id: Value = serde_json::from_str(id).unwrap();
     let lines = client.received();
     let mut messages = lines
@@ -47,7 +47,7 @@ async fn cancelled_call_ends_at_its_upstream_without_response(kind: Kind) {
         (r#""\u0061""#, r#""a""#),
         ("-1.50", "-1.50"),
     ] {
-        let server = waiting(kind.server()).start().await;
+        let server = add_waiting_tool(kind.server()).start().await;
         let mut client = proxy::before(&server).await;
         let params = r#"{"name":"wait","_meta":{"progressToken":"p"}}"#;
         client.send_line(call_line(id, params)).await;
@@ -57,20 +57,20 @@ async fn cancelled_call_ends_at_its_upstream_without_response(kind: Kind) {
         client.send_line(cancel_line(as_cancelled)).await;
         let cancelled = server.wait_for_cancelled().await;
         match kind {
-            // Its response stream is closed.
+            // The proxy closes the response stream.
             Kind::Modern => assert_eq!(cancelled, call),
-            // It is told, in the client's words, under the id that it knows.
+            // The proxy forwards the notification with the id that it sent upstream.
             _ => {
                 let call: Value = serde_json::from_slice(&call).unwrap();
                 let expected = cancel_line(&call["id"].to_string());
                 assert_eq!(String::from_utf8(cancelled).unwrap(), expected);
             }
         }
-        // The connection goes on, and the id is free.
-        let answer = client
+        // The connection stays open, and the id may be used again.
+        let response = client
             .exchange(call_line(id, r#"{"name":"echo"}"#), id)
             .await;
-        assert!(String::from_utf8(answer).unwrap().contains("content"));
+        assert!(String::from_utf8(response).unwrap().contains("content"));
         assert!(client.close().await.success());
         assert_eq!(client.received().len(), before + 1);
         assert_eq!(server.cancelled().len(), 1);
@@ -103,17 +103,17 @@ async fn cancellation_ends_only_the_named_call(kind: Kind) {
         client.answer_to(id).await;
     }
     client.close().await;
-    assert!(!is_answered(&client, "1000"));
+    assert!(!has_response(&client, "1000"));
     assert_eq!(server.cancelled().len(), 1);
 }
 
 async fn cancellation_of_an_unknown_request_is_ignored(kind: Kind) {
-    let server = waiting(kind.server()).start().await;
+    let server = add_waiting_tool(kind.server()).start().await;
     let mut client = proxy::before(&server).await;
     client
         .exchange(call_line("7", r#"{"name":"echo"}"#), "7")
         .await;
-    // Answered, never used, not of this form, and not an id at all.
+    // Already answered, never used, of another JSON type, and no id at all.
     for id in ["7", "8", r#""7""#, "7.0", "null", "{}"] {
         client.send_line(cancel_line(id)).await;
     }
@@ -129,7 +129,7 @@ async fn cancellation_of_an_unknown_request_is_ignored(kind: Kind) {
     server.wait_for_cancelled().await;
     assert!(client.request("ping", json!({})).await["result"].is_object());
     client.close().await;
-    // Only what ran was cancelled.
+    // Only the running call was cancelled.
     let cancelled = server.cancelled();
     assert_eq!(cancelled.len(), 1);
     if kind != Kind::Modern {
@@ -140,7 +140,7 @@ async fn cancellation_of_an_unknown_request_is_ignored(kind: Kind) {
 }
 
 async fn calls_in_flight_are_cancelled_when_stdin_closes(kind: Kind) {
-    let server = waiting(kind.server()).start().await;
+    let server = add_waiting_tool(kind.server()).start().await;
     let mut client = proxy::before(&server).await;
     for id in ["1000", "1001"] {
         client.send_line(call_line(id, r#"{"name":"wait"}"#)).await;
@@ -151,5 +151,5 @@ async fn calls_in_flight_are_cancelled_when_stdin_closes(kind: Kind) {
     if kind != Kind::Modern {
         assert_eq!(server.cancelled().len(), 2);
     }
-    assert!(!is_answered(&client, "1000") && !is_answered(&client, "1001"));
+    assert!(!has_response(&client, "1000") && !has_response(&client, "1001"));
 }

@@ -1,5 +1,5 @@
-//! The examples in `config/` and the configurations of a peer load without a complaint, and
-//! `docs/configuration.md` names every key and variable.
+//! The examples in `config/` and configurations of mcp-devtools load without a problem.
+//! `docs/configuration.md` documents every key and variable.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,8 +19,8 @@ fn files(directory: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The variables that a client would set for the only server in its configuration.
-fn environment_in(file: &Path) -> BTreeMap<String, String> {
+/// The environment variables that a client configuration sets for `mcp-manifold`.
+fn server_environment(file: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(file).unwrap();
     if file
         .extension()
@@ -52,7 +52,7 @@ fn environment_in(file: &Path) -> BTreeMap<String, String> {
     set.properties.iter().map(pair).collect()
 }
 
-/// Loads a configuration with tokens set, and returns the names of its upstreams.
+/// Loads a configuration with test tokens, and returns the names of its upstreams.
 fn load(mut variables: BTreeMap<String, String>) -> Vec<String> {
     for token in ["LINEAR_TOKEN", "GITHUB_TOKEN"] {
         variables.insert(token.to_owned(), "a-token".to_owned());
@@ -83,11 +83,11 @@ fn client_example_files_load() {
     assert_eq!(
         found.len(),
         expected.len(),
-        "every client has a line in the table"
+        "every client example needs a row in this table"
     );
     for (file, (name, upstreams)) in found.iter().zip(expected) {
         assert!(file.ends_with(name), "{}", file.display());
-        assert_eq!(load(environment_in(file)), upstreams, "{name}");
+        assert_eq!(load(server_environment(file)), upstreams, "{name}");
     }
 }
 
@@ -137,7 +137,7 @@ fn every_key_and_variable_is_documented() {
         .collect();
     assert_eq!(
         rows, known,
-        "the tables of docs/configuration.md, in their order"
+        "the tables of docs/configuration.md list all keys in order"
     );
     let keys = KEYS.iter().chain(&OAUTH_KEYS);
     for synonym in keys.flat_map(|known| known.synonyms) {

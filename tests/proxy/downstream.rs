@@ -1,36 +1,36 @@
-//! The client's side: whatever comes on stdin, in whatever order, is answered as JSON-RPC and MCP
-//! ask for, and the next line is served.
+//! The client's side: each line on stdin gets the response that JSON-RPC and MCP require.
+//! The next line is served, whatever came before.
 
 use serde_json::{Value, json};
 use testkit::proxy::Client;
 use testkit::raw::{self, Reply};
 use testkit::{proxy, upstream};
 
-/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
-fn alone() -> proxy::Builder {
-    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+/// A proxy whose only upstream refuses connections, for tests of the client's side.
+fn disconnected_proxy() -> proxy::Builder {
+    proxy::new().upstream("down", "http://127.0.0.1:1/mcp")
 }
 
 const PING: &str = r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#;
 const PONG: &str = r#"{"jsonrpc":"2.0","id":"p","result":{}}"#;
 
-/// Sends a line, takes the next one as its answer, and makes sure that a ping comes right after.
-async fn answer(client: &mut Client, line: impl AsRef<[u8]>) -> Value {
+/// Sends a line and a ping. Returns the first response, and checks that the second is the pong.
+async fn exchange_then_ping(client: &mut Client, line: impl AsRef<[u8]>) -> Value {
     client.send_line(line).await;
     client.send_line(PING).await;
-    let answer = client.next_line().await;
+    let response = client.next_line().await;
     assert_eq!(
         String::from_utf8_lossy(&client.next_line().await),
         PONG,
         "after {}",
-        String::from_utf8_lossy(&answer)
+        String::from_utf8_lossy(&response)
     );
-    serde_json::from_slice(&answer).unwrap()
+    serde_json::from_slice(&response).unwrap()
 }
 
-/// Sends a line, and makes sure that nothing answers it.
-async fn no_answer(client: &mut Client, line: &str) {
-    let pong = answer(client, format!("{line}\n{PING}")).await;
+/// Sends a line, and checks that it gets no response.
+async fn assert_no_response(client: &mut Client, line: &str) {
+    let pong = exchange_then_ping(client, format!("{line}\n{PING}")).await;
     assert_eq!(pong, pong_value(), "after {line}");
 }
 
@@ -56,7 +56,7 @@ async fn initialize_does_not_wait_for_upstreams() {
     );
     let discovered = client.modern("server/discover", json!({})).await;
     assert!(discovered["result"].is_object(), "{discovered}");
-    // Only now did the upstream even hear of us: it was not waited for.
+    // The upstream never responds, so neither handshake waited for it.
     silent
         .wait_for(|request| request.is("server/discover"))
         .await;
@@ -64,7 +64,7 @@ async fn initialize_does_not_wait_for_upstreams() {
 
 #[tokio::test]
 async fn initialize_returns_requested_or_newest_handshake_version() {
-    let mut client = alone().start().await;
+    let mut client = disconnected_proxy().start().await;
     let newest = "2025-11-25";
     let cases = [
         (json!("2025-11-25"), "2025-11-25"),
@@ -77,18 +77,21 @@ async fn initialize_returns_requested_or_newest_handshake_version() {
         (json!(7), newest),
         (Value::Null, newest),
     ];
-    for (asked, expected) in cases {
-        let answer = answer(&mut client, initialize(&asked).to_string()).await;
-        assert_eq!(answer["result"]["protocolVersion"], expected, "{asked}");
+    for (requested, expected) in cases {
+        let response = exchange_then_ping(&mut client, initialize(&requested).to_string()).await;
+        assert_eq!(
+            response["result"]["protocolVersion"], expected,
+            "{requested}"
+        );
     }
     let bare = r#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#;
-    let answer = answer(&mut client, bare).await;
-    assert_eq!(answer["result"]["protocolVersion"], newest);
+    let response = exchange_then_ping(&mut client, bare).await;
+    assert_eq!(response["result"]["protocolVersion"], newest);
 }
 
 #[tokio::test]
 async fn invalid_line_is_rejected_and_the_next_one_served() {
-    let mut client = alone().start().await;
+    let mut client = disconnected_proxy().start().await;
     let cases: [(&[u8], i64, Option<Value>); 17] = [
         (b"{", -32700, None),
         (b"hello", -32700, None),
@@ -125,10 +128,10 @@ async fn invalid_line_is_rejected_and_the_next_one_served() {
         (b"[[]]", -32600, None),
     ];
     for (line, code, id) in cases {
-        let answer = answer(&mut client, line).await;
+        let response = exchange_then_ping(&mut client, line).await;
         let line = String::from_utf8_lossy(line);
-        assert_eq!(answer["error"]["code"], code, "{line}: {answer}");
-        assert_eq!(answer.get("id"), id.as_ref(), "{line}: {answer}");
+        assert_eq!(response["error"]["code"], code, "{line}: {response}");
+        assert_eq!(response.get("id"), id.as_ref(), "{line}: {response}");
     }
     client.assert_every_line_is_json_rpc();
     assert_eq!(client.close().await.code(), Some(0));
@@ -136,16 +139,16 @@ async fn invalid_line_is_rejected_and_the_next_one_served() {
 
 #[tokio::test]
 async fn white_space_blank_lines_and_byte_order_mark_are_ignored() {
-    let mut client = alone().start().await;
+    let mut client = disconnected_proxy().start().await;
     for line in ["", "   ", "\t\r"] {
-        no_answer(&mut client, line).await;
+        assert_no_response(&mut client, line).await;
     }
     for line in [
         format!("{PING}\r"),
         format!("  {PING}  "),
         format!("\u{feff}{PING}"),
     ] {
-        assert_eq!(answer(&mut client, line).await, pong_value());
+        assert_eq!(exchange_then_ping(&mut client, line).await, pong_value());
     }
 }
 
@@ -155,24 +158,26 @@ async fn requests_in_a_batch_get_separate_responses() {
     let mut client = proxy::new().upstream("up", &up).start().await;
     client.initialize().await;
     let call = r#"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"a"}}"#;
-    let gone = r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#;
-    client.send_line(format!("[{PING},{gone},{call},5]")).await;
+    let notification = r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#;
+    client
+        .send_line(format!("[{PING},{notification},{call},5]"))
+        .await;
     assert_eq!(client.answer_to(r#""p""#).await, PONG.as_bytes());
-    let answer = client.answer_to(r#""c""#).await;
-    assert!(String::from_utf8_lossy(&answer).contains("a without arguments"));
-    let refused = client.next_line().await;
-    assert!(String::from_utf8_lossy(&refused).contains("-32600"));
+    let response = client.answer_to(r#""c""#).await;
+    assert!(String::from_utf8_lossy(&response).contains("a without arguments"));
+    let rejected = client.next_line().await;
+    assert!(String::from_utf8_lossy(&rejected).contains("-32600"));
     client.assert_every_line_is_json_rpc();
 }
 
 #[tokio::test]
 async fn early_repeated_and_unknown_notifications_are_ignored() {
-    let mut client = alone().start().await;
+    let mut client = disconnected_proxy().start().await;
     let notifications = [
         r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
-        r#"{"jsonrpc":"2.0","method":"notifications/unheard/of","params":[1]}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/unknown","params":[1]}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":99}}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{}}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#,
@@ -183,10 +188,11 @@ async fn early_repeated_and_unknown_notifications_are_ignored() {
     ];
     for when in ["before", "after"] {
         for line in notifications {
-            no_answer(&mut client, line).await;
+            assert_no_response(&mut client, line).await;
         }
-        let answer = answer(&mut client, initialize(&json!("2025-11-25")).to_string()).await;
-        assert!(answer["result"].is_object(), "{when}: {answer}");
+        let response =
+            exchange_then_ping(&mut client, initialize(&json!("2025-11-25")).to_string()).await;
+        assert!(response["result"].is_object(), "{when}: {response}");
     }
 }
 
@@ -201,17 +207,17 @@ async fn handshakes_may_repeat_in_any_order() {
     for order in orders {
         let mut client = proxy::new().upstream("up", &up).start().await;
         for method in order {
-            let answer = match method {
+            let response = match method {
                 "initialize" => client.initialize().await,
                 _ => client.modern(method, json!({})).await["result"].take(),
             };
-            assert!(answer.is_object(), "{method} of {order:?}: {answer}");
+            assert!(response.is_object(), "{method} of {order:?}: {response}");
         }
         let params = json!({"name": "a"});
         let legacy = client.request("tools/call", params.clone()).await;
         let modern = client.modern("tools/call", params).await;
-        for answer in [legacy, modern] {
-            assert!(answer["result"].is_object(), "{order:?}: {answer}");
+        for response in [legacy, modern] {
+            assert!(response["result"].is_object(), "{order:?}: {response}");
         }
         assert_eq!(client.close().await.code(), Some(0));
     }

@@ -1,4 +1,4 @@
-//! What the client's pipes carry: long lines, too long ones, files and sockets.
+//! The client's stdin and stdout: long and oversized lines, files, sockets and `/dev/null`.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -6,9 +6,9 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use testkit::{proxy, upstream, within};
 
-/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
-fn alone() -> proxy::Builder {
-    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+/// A proxy whose only upstream refuses connections, for tests of the client's side.
+fn disconnected_proxy() -> proxy::Builder {
+    proxy::new().upstream("down", "http://127.0.0.1:1/mcp")
 }
 
 const MIB: usize = 1 << 20;
@@ -26,9 +26,9 @@ async fn line_of_16_mib_is_forwarded_unchanged() {
     let params = format!(r#"{{"name":"take","arguments":{{"text":"{text}"}}}}"#);
     let line =
         format!(r#"{{"jsonrpc":"2.0","id":"long","method":"tools/call","params":{params}}}"#);
-    let answer = client.exchange(line, r#""long""#).await;
+    let response = client.exchange(line, r#""long""#).await;
     assert_eq!(
-        answer,
+        response,
         br#"{"jsonrpc":"2.0","id":"long","result":{"content":[]}}"#
     );
     let body = &up.wait_for_calls(1).await[0];
@@ -42,30 +42,30 @@ async fn line_of_16_mib_is_forwarded_unchanged() {
 #[tokio::test]
 async fn oversized_line_is_rejected_with_remedy_and_next_is_served() {
     const LIMIT: usize = 100_000;
-    let mut client = alone()
+    let mut client = disconnected_proxy()
         .env("PROXY_MAX_MESSAGE_BYTES", LIMIT.to_string())
         .start()
         .await;
-    let of_length = |length: usize| {
+    let ping_of_length = |length: usize| {
         let line = json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"_": ""}});
-        let room = length - line.to_string().len();
+        let padding = length - line.to_string().len();
         let line = line
             .to_string()
-            .replace(r#""_":"""#, &format!(r#""_":"{}""#, "x".repeat(room)));
+            .replace(r#""_":"""#, &format!(r#""_":"{}""#, "x".repeat(padding)));
         assert_eq!(line.len(), length);
         line
     };
     for length in [LIMIT, LIMIT + 1, 10 * LIMIT, LIMIT] {
-        client.send_line(of_length(length)).await;
-        let answer = client.next_line().await;
-        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        client.send_line(ping_of_length(length)).await;
+        let response = client.next_line().await;
+        let response: Value = serde_json::from_slice(&response).unwrap();
         if length == LIMIT {
-            assert_eq!(answer, json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
+            assert_eq!(response, json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
         } else {
             let text =
                 "the line exceeds 100000 bytes; raise PROXY_MAX_MESSAGE_BYTES to let it pass";
-            assert_eq!(answer["error"], json!({"code": -32600, "message": text}));
-            assert_eq!(answer.get("id"), None);
+            assert_eq!(response["error"], json!({"code": -32600, "message": text}));
+            assert_eq!(response.get("id"), None);
         }
     }
     assert_eq!(client.close().await.code(), Some(0));
@@ -73,31 +73,31 @@ async fn oversized_line_is_rejected_with_remedy_and_next_is_served() {
 
 #[tokio::test]
 async fn lines_may_arrive_in_pieces_or_many_at_once() {
-    let mut client = alone().start().await;
+    let mut client = disconnected_proxy().start().await;
     let ping = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string();
     for byte in format!("{}\n", ping(0)).bytes() {
         client.send_bytes(&[byte]).await;
     }
     let lines: Vec<_> = (1..2000).map(ping).collect();
     client.send_bytes(lines.join("\n").as_bytes()).await;
-    // The last one has no line end: it counts once stdin is closed.
+    // The last line has no line break: it is served when stdin closes.
     client.close().await;
-    let answers = client.received();
+    let responses = client.received();
     let expected = |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#).into_bytes();
-    assert_eq!(answers.len(), 2000);
-    for (id, answer) in answers.iter().enumerate() {
-        assert_eq!(*answer, expected(id));
+    assert_eq!(responses.len(), 2000);
+    for (id, response) in responses.iter().enumerate() {
+        assert_eq!(*response, expected(id));
     }
 }
 
-/// What a client asks that does not wait for answers.
-fn script() -> String {
+/// The input of a client that does not wait for responses.
+fn client_input() -> String {
     let initialize = testkit::http::initialize();
     let ping = json!({"jsonrpc": "2.0", "id": 2, "method": "ping"});
     format!("{initialize}\n{ping}\n")
 }
 
-fn ids(stdout: &[u8]) -> Vec<Value> {
+fn response_ids(stdout: &[u8]) -> Vec<Value> {
     let lines = stdout.split(|&byte| byte == b'\n');
     let lines = lines.filter(|line| !line.is_empty());
     let id = |line| serde_json::from_slice::<Value>(line).unwrap()["id"].take();
@@ -106,16 +106,16 @@ fn ids(stdout: &[u8]) -> Vec<Value> {
 
 #[tokio::test]
 async fn stdin_and_stdout_may_be_files() {
-    let builder = alone();
+    let builder = disconnected_proxy();
     let mut stdin = tempfile::tempfile().unwrap();
-    stdin.write_all(script().as_bytes()).unwrap();
+    stdin.write_all(client_input().as_bytes()).unwrap();
     std::io::Seek::rewind(&mut stdin).unwrap();
     let stdout = tempfile::NamedTempFile::new().unwrap();
     let mut command = builder.command();
     command.stdin(stdin).stdout(stdout.reopen().unwrap());
     let status = within("the proxy to exit", command.status()).await.unwrap();
     assert_eq!(status.code(), Some(0));
-    assert_eq!(ids(&std::fs::read(stdout.path()).unwrap()), [1, 2]);
+    assert_eq!(response_ids(&std::fs::read(stdout.path()).unwrap()), [1, 2]);
 }
 
 #[cfg(unix)]
@@ -124,32 +124,35 @@ async fn stdin_and_stdout_may_be_one_socket() {
     use std::os::fd::OwnedFd;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    let builder = alone();
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let builder = disconnected_proxy();
+    let (client_end, proxy_end) = std::os::unix::net::UnixStream::pair().unwrap();
     let mut command = builder.command();
-    let again = theirs.try_clone().unwrap();
+    let proxy_end_copy = proxy_end.try_clone().unwrap();
     command
-        .stdin(OwnedFd::from(theirs))
-        .stdout(OwnedFd::from(again));
+        .stdin(OwnedFd::from(proxy_end))
+        .stdout(OwnedFd::from(proxy_end_copy));
     let mut child = command.spawn().unwrap();
-    // The command holds their end too.
+    // The command holds the proxy's end too.
     drop(command);
-    ours.set_nonblocking(true).unwrap();
-    let mut ours = tokio::net::UnixStream::from_std(ours).unwrap();
-    ours.write_all(script().as_bytes()).await.unwrap();
-    ours.shutdown().await.unwrap();
-    let mut said = Vec::new();
-    within("the socket to end", ours.read_to_end(&mut said))
+    client_end.set_nonblocking(true).unwrap();
+    let mut client_end = tokio::net::UnixStream::from_std(client_end).unwrap();
+    client_end
+        .write_all(client_input().as_bytes())
         .await
         .unwrap();
-    assert_eq!(ids(&said), [1, 2]);
+    client_end.shutdown().await.unwrap();
+    let mut output = Vec::new();
+    within("the socket to end", client_end.read_to_end(&mut output))
+        .await
+        .unwrap();
+    assert_eq!(response_ids(&output), [1, 2]);
     let status = within("the proxy to exit", child.wait()).await.unwrap();
     assert_eq!(status.code(), Some(0));
 }
 
 #[tokio::test]
 async fn null_stdin_ends_the_process_quietly() {
-    let builder = alone();
+    let builder = disconnected_proxy();
     let mut command = builder.command();
     let output = command.stdin(Stdio::null()).output();
     let output = within("the proxy to exit", output).await.unwrap();
@@ -159,13 +162,13 @@ async fn null_stdin_ends_the_process_quietly() {
 
 #[tokio::test]
 async fn instructions_of_all_upstreams_are_truncated_to_2_kib() {
-    let chapter = |head: &str| format!("{head} {}", "and so on ".repeat(1000));
+    let instructions = |head: &str| format!("{head} {}", "and so on ".repeat(1000));
     let first = upstream::modern()
         .tool("a")
-        .instructions(&chapter("FIRST HEAD"));
+        .instructions(&instructions("FIRST HEAD"));
     let second = upstream::legacy()
         .tool("b")
-        .instructions(&chapter("SECOND HEAD"));
+        .instructions(&instructions("SECOND HEAD"));
     let third = upstream::legacy()
         .tool("c")
         .instructions("Third, in short.");
@@ -180,7 +183,7 @@ async fn instructions_of_all_upstreams_are_truncated_to_2_kib() {
         .upstream("three", &third)
         .start()
         .await;
-    // A listing waits for all of them.
+    // The initial listing waits for all upstreams.
     assert_eq!(client.tool_names().await, ["a", "b", "c"]);
     let discovered = client.modern("server/discover", json!({})).await;
     let initialized = client.initialize().await;

@@ -1,4 +1,4 @@
-//! Requests that no revision of MCP knows: they reach the server that has them, and only it.
+//! Requests that no revision of MCP defines reach the upstream that supports them, and no other.
 
 use serde_json::json;
 
@@ -10,17 +10,17 @@ testkit::per_kind! {
     extension_result_of_the_only_upstream_passes_unchanged
 }
 
-/// A result as a server may write it.
+/// A result with unusual spelling and white space.
 const RESULT: &str = r#"{ "skills":[ {"n" : 1.0e0} ],"resultType":"complete", "ttlMs":0 }"#;
 
-/// How often a server was asked for `method`.
-fn asked(server: &Upstream, method: &str) -> usize {
+/// The number of requests for `method` that a server received.
+fn request_count(server: &Upstream, method: &str) -> usize {
     let requests = server.raw.requests();
-    let those = requests.iter().filter(|request| {
+    let matching = requests.iter().filter(|request| {
         let message: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
         message["method"] == method
     });
-    those.count()
+    matching.count()
 }
 
 async fn extension_result_of_the_only_upstream_passes_unchanged(kind: Kind) {
@@ -28,11 +28,11 @@ async fn extension_result_of_the_only_upstream_passes_unchanged(kind: Kind) {
     let mut client = proxy::before(&server).await;
     let request =
         r#"{"jsonrpc":"2.0","id":"s","method":"skills/list","params":{"q":1e2, "z" : [ ]}}"#;
-    let answer = client.exchange(request, r#""s""#).await;
+    let response = client.exchange(request, r#""s""#).await;
     let expected = format!(r#""result":{RESULT}"#);
-    let answer = String::from_utf8(answer.to_vec()).unwrap();
-    assert!(answer.contains(&expected), "{answer}");
-    assert_eq!(asked(&server, "skills/list"), 1);
+    let response = String::from_utf8(response.to_vec()).unwrap();
+    assert!(response.contains(&expected), "{response}");
+    assert_eq!(request_count(&server, "skills/list"), 1);
 }
 
 #[tokio::test]
@@ -51,12 +51,19 @@ async fn extension_request_goes_to_the_upstream_that_declares_it() {
             .start()
             .await;
         client.initialize().await;
-        let answer = client.request("skills/list", json!({})).await;
-        assert_eq!(answer["result"]["skills"], json!([{"n": 1.0}]), "{answer}");
-        let answer = client.request("paint/now", json!({})).await;
-        assert_eq!(answer["error"]["code"], -32601, "{answer}");
-        assert_eq!(asked(&plain, "skills/list"), 0);
-        assert_eq!(asked(&plain, "paint/now") + asked(&skilled, "paint/now"), 0);
+        let response = client.request("skills/list", json!({})).await;
+        assert_eq!(
+            response["result"]["skills"],
+            json!([{"n": 1.0}]),
+            "{response}"
+        );
+        let response = client.request("paint/now", json!({})).await;
+        assert_eq!(response["error"]["code"], -32601, "{response}");
+        assert_eq!(request_count(&plain, "skills/list"), 0);
+        assert_eq!(
+            request_count(&plain, "paint/now") + request_count(&skilled, "paint/now"),
+            0
+        );
     }
 }
 
@@ -65,8 +72,8 @@ async fn mcp_methods_of_another_era_are_not_forwarded() {
     let server = upstream::modern().tool("a").start().await;
     let mut client = proxy::before(&server).await;
     for method in ["subscriptions/listen", "tasks/update", "tasks/get"] {
-        let answer = client.request(method, json!({})).await;
-        assert_eq!(answer["error"]["code"], -32601, "{answer}");
+        let response = client.request(method, json!({})).await;
+        assert_eq!(response["error"]["code"], -32601, "{response}");
         // The proxy's own listen has a filter.
         let requests = server.requests_of(method).into_iter();
         let mut passed =
@@ -83,7 +90,10 @@ async fn extension_request_with_a_lost_response_is_not_resent() {
     });
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
-    let answer = client.request("skills/drop", json!({})).await;
-    assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
-    assert_eq!(asked(&server, "skills/drop"), 1);
+    let response = client.request("skills/drop", json!({})).await;
+    assert_eq!(
+        response["error"]["data"]["outcome"], "unknown",
+        "{response}"
+    );
+    assert_eq!(request_count(&server, "skills/drop"), 1);
 }

@@ -1,17 +1,17 @@
-//! How a client and the proxy get to know each other: what each greeting declares, and which method
-//! exists in which era.
+//! The handshakes of both eras: `initialize` and `server/discover`, declared capabilities, and which
+//! methods exist in which era.
 
 use serde_json::{Value, json};
 use testkit::proxy::{self, Client, with_meta};
 use testkit::upstream;
 
-/// A proxy whose only upstream is a port where nothing listens.
-async fn alone() -> Client {
-    let away = proxy::new().upstream("away", "http://127.0.0.1:1/mcp");
-    away.start().await
+/// A client of a proxy whose only upstream refuses connections.
+async fn disconnected_client() -> Client {
+    let builder = proxy::new().upstream("down", "http://127.0.0.1:1/mcp");
+    builder.start().await
 }
 
-/// All revisions that are spoken.
+/// All supported revisions.
 const VERSIONS: [&str; 5] = [
     "2026-07-28",
     "2025-11-25",
@@ -26,7 +26,7 @@ const META: [&str; 3] = [
     "io.modelcontextprotocol/clientCapabilities",
 ];
 
-/// The metadata of a modern request with `changes` made to it: a null takes a member out.
+/// The metadata of a modern request, with `changes` applied. A null removes the member.
 fn meta(changes: &[(&str, Value)]) -> Value {
     let mut params = with_meta(json!({}));
     let members = params["_meta"].as_object_mut().unwrap();
@@ -41,10 +41,10 @@ fn meta(changes: &[(&str, Value)]) -> Value {
 
 #[tokio::test]
 async fn discover_result_has_versions_cache_hints_and_server_info() {
-    let mut client = alone().await;
-    let answer = client.modern("server/discover", json!({})).await;
-    let result = &answer["result"];
-    assert_eq!(result["resultType"], "complete", "{answer}");
+    let mut client = disconnected_client().await;
+    let response = client.modern("server/discover", json!({})).await;
+    let result = &response["result"];
+    assert_eq!(result["resultType"], "complete", "{response}");
     assert_eq!(result["supportedVersions"], json!(VERSIONS));
     assert!(result["ttlMs"].is_u64() && result["cacheScope"].is_string());
     let info = &result["_meta"]["io.modelcontextprotocol/serverInfo"];
@@ -61,14 +61,14 @@ async fn all_capabilities_are_declared_until_all_upstreams_connect() {
         "resources": {"listChanged": true, "subscribe": true},
         "tools": {"listChanged": true},
     });
-    // Only 2025-11-25 has them, outside of an extension.
+    // Only 2025-11-25 defines tasks outside of an extension.
     let mut with_tasks = everything.clone();
     with_tasks["tasks"] = json!({"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}});
-    let two = proxy::new()
+    let builder = proxy::new()
         .upstream("a", &server)
-        .upstream("away", "http://127.0.0.1:1/mcp");
-    let mut client = two.start().await;
-    for round in ["before", "after one was heard"] {
+        .upstream("down", "http://127.0.0.1:1/mcp");
+    let mut client = builder.start().await;
+    for round in ["before", "after the first listing"] {
         let initialized = client.initialize().await;
         assert_eq!(initialized["capabilities"], with_tasks, "{round}");
         let discovered = client.modern("server/discover", json!({})).await;
@@ -87,10 +87,10 @@ async fn capabilities_of_connected_upstreams_are_merged() {
         r#"{"resources":{"subscribe":true,"listChanged":false},"extensions":{"b/y":{"n":2}},"experimental":{"b/x":{}}}"#,
     );
     let (plain, rich) = (plain.tool("a").start().await, rich.start().await);
-    let both = proxy::new().upstream("a", &plain).upstream("b", &rich);
-    let mut client = both.start().await;
+    let builder = proxy::new().upstream("a", &plain).upstream("b", &rich);
+    let mut client = builder.start().await;
     client.initialize().await;
-    // The first listing waits for both.
+    // The initial listing waits for both upstreams.
     client.wait_for_tools(&["a", "b"]).await;
     let shared = json!({
         "tools": {"listChanged": true},
@@ -109,7 +109,7 @@ async fn capabilities_of_connected_upstreams_are_merged() {
 
 #[tokio::test]
 async fn missing_request_metadata_is_named_in_the_error() {
-    let mut client = alone().await;
+    let mut client = disconnected_client().await;
     let [version, info, capabilities] = META;
     let cases = [
         ("server/discover", json!({}), version),
@@ -139,21 +139,21 @@ async fn missing_request_metadata_is_named_in_the_error() {
         ),
     ];
     for (method, params, missing) in cases {
-        let answer = client.request(method, params.clone()).await;
-        let error = &answer["error"];
-        assert_eq!(error["code"], -32602, "{method} {params}: {answer}");
+        let response = client.request(method, params.clone()).await;
+        let error = &response["error"];
+        assert_eq!(error["code"], -32602, "{method} {params}: {response}");
         let text = error["message"].as_str().unwrap();
         assert!(text.contains(&format!("lacks `{missing}`")), "{text}");
     }
-    // Who the client is it need not say.
+    // The client's name and version are optional.
     let nameless = meta(&[(info, Value::Null)]);
-    let answer = client.request("server/discover", nameless).await;
-    assert!(answer["result"].is_object(), "{answer}");
+    let response = client.request("server/discover", nameless).await;
+    assert!(response["result"].is_object(), "{response}");
 }
 
 #[tokio::test]
 async fn unsupported_revision_is_rejected_with_the_supported_ones() {
-    let mut client = alone().await;
+    let mut client = disconnected_client().await;
     let other = meta(&[(META[0], json!("2199-01-01"))]);
     for method in ["server/discover", "tools/list", "ping", "x/y"] {
         let error = &client.request(method, other.clone()).await["error"];
@@ -165,7 +165,7 @@ async fn unsupported_revision_is_rejected_with_the_supported_ones() {
 
 #[tokio::test]
 async fn method_of_another_era_is_not_found() {
-    let mut client = alone().await;
+    let mut client = disconnected_client().await;
     let modern = with_meta(json!({"level": "info", "uri": "a:b"}));
     let removed = [
         "initialize",
@@ -181,9 +181,9 @@ async fn method_of_another_era_is_not_found() {
     let added = [("subscriptions/listen", &bare), ("tasks/update", &bare)];
     let neither = [("", &bare), ("", &modern)];
     for (method, params) in removed.into_iter().chain(added).chain(neither) {
-        let answer = client.request(method, params.clone()).await;
-        let error = &answer["error"];
-        assert_eq!(error["code"], -32601, "{method} {params}: {answer}");
+        let response = client.request(method, params.clone()).await;
+        let error = &response["error"];
+        assert_eq!(error["code"], -32601, "{method} {params}: {response}");
         let named = format!("method `{method}`");
         assert!(error["message"].as_str().unwrap().starts_with(&named));
     }

@@ -1,10 +1,10 @@
-//! Logs never tell a secret, at any level, and nobody but the proxy writes a line of them.
+//! Logs contain no secret at any level, and text from outside cannot forge a log line.
 
 use serde_json::{Value, json};
 use testkit::raw::{self, Reply, event};
 use testkit::{Endpoint, proxy, upstream};
 
-/// An address with a key in its query.
+/// An address with a secret in its query.
 struct WithSecrets(String);
 
 impl Endpoint for WithSecrets {
@@ -15,8 +15,8 @@ impl Endpoint for WithSecrets {
 
 #[tokio::test]
 async fn secrets_are_logged_at_no_level() {
-    // The scripted servers know only their own path.
-    let (legacy, modern) = (secretive(true), secretive(false));
+    // The scripted servers accept only their own path.
+    let (legacy, modern) = (server_with_query(true), server_with_query(false));
     let gone = raw::server(|_| async { Reply::hang() });
     gone.stop().await;
     let signed_out = raw::server(|_| async { Reply::status(401) });
@@ -57,7 +57,7 @@ async fn secrets_are_logged_at_no_level() {
     }
     assert_eq!(client.close().await.code(), Some(0));
     client.assert_every_line_is_json_rpc();
-    // The secrets were there to be told: the upstreams got them.
+    // The secrets were in use: the upstreams received them.
     let call = legacy.wait_for(|request| request.is("tools/call")).await;
     assert_eq!(call.header("x-api-key"), Some("key-in-header"));
     assert_eq!(call.header("authorization"), Some("Bearer token-in-header"));
@@ -66,7 +66,7 @@ async fn secrets_are_logged_at_no_level() {
     let stderr = client.stderr();
     assert!(stderr.contains("TRACE"), "{stderr}");
     let stdout = client.received().concat();
-    let said = format!("{stderr}{}", String::from_utf8_lossy(&stdout));
+    let output = format!("{stderr}{}", String::from_utf8_lossy(&stdout));
     for secret in [
         "token-in-header",
         "key-in-header",
@@ -75,13 +75,13 @@ async fn secrets_are_logged_at_no_level() {
         "code-in-redirect",
         "session-1",
     ] {
-        let line = said.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None, "`{secret}` was told");
+        let line = output.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "`{secret}` was logged");
     }
 }
 
-/// A small server of its own, since the scripted ones refuse a path with a query.
-fn secretive(legacy: bool) -> raw::Server {
+/// Starts a server that accepts a path with a query, which the scripted ones refuse.
+fn server_with_query(legacy: bool) -> raw::Server {
     raw::server(move |request| async move {
         if request.method != "POST" {
             return Reply::status(405);
@@ -91,9 +91,9 @@ fn secretive(legacy: bool) -> raw::Server {
         };
         let id: Value = serde_json::from_slice(&id).unwrap();
         let name = if legacy { "legacy" } else { "modern" };
-        let facts = json!({"protocolVersion": "2025-11-25", "supportedVersions": ["2026-07-28"], "capabilities": {}});
+        let handshake_result = json!({"protocolVersion": "2025-11-25", "supportedVersions": ["2026-07-28"], "capabilities": {}});
         let result = match (request.rpc_method().as_str(), legacy) {
-            ("initialize", true) | ("server/discover", false) => facts,
+            ("initialize", true) | ("server/discover", false) => handshake_result,
             ("tools/list", _) => json!({"tools": [{"name": name, "inputSchema": {}}]}),
             ("tools/call", _) => json!({"content": [], "resultType": "complete"}),
             _ => return Reply::status(400),
@@ -103,7 +103,7 @@ fn secretive(legacy: bool) -> raw::Server {
     })
 }
 
-/// What would end a line and begin another, and paint it.
+/// Text with line breaks and terminal control characters.
 const FORGED: &str = "x\n FORGED line\r\u{1b}[31m\u{9b}2J\u{7}";
 
 #[tokio::test]
@@ -114,17 +114,17 @@ async fn untrusted_text_forges_no_log_line_or_terminal_control() {
     let tool = json!({"name": FORGED, "inputSchema": schema}).to_string();
     let refuses = upstream::legacy().intercept(move |request| {
         let id: Value = serde_json::from_slice(&request.id_bytes()?).ok()?;
-        let answer = json!({"jsonrpc": "2.0", "id": id, "result": version});
+        let response = json!({"jsonrpc": "2.0", "id": id, "result": version});
         request
             .is("initialize")
-            .then(|| Reply::json(answer.to_string()))
+            .then(|| Reply::json(response.to_string()))
     });
     let fails = upstream::legacy().tool("a").intercept(move |request| {
         let id: Value = serde_json::from_slice(&request.id_bytes()?).ok()?;
-        let answer = json!({"jsonrpc": "2.0", "id": id, "error": error});
+        let response = json!({"jsonrpc": "2.0", "id": id, "error": error});
         request
             .is("tools/list")
-            .then(|| Reply::json(answer.to_string()))
+            .then(|| Reply::json(response.to_string()))
     });
     let odd_tool = upstream::modern().tool("b").tool_raw(&tool);
     let talks = upstream::legacy().tool("c").on_call(|call| async move {
@@ -140,13 +140,13 @@ async fn untrusted_text_forges_no_log_line_or_terminal_control() {
     });
     let odd_event = upstream::legacy().tool("e").intercept(|request| {
         let id = request.id_bytes()?;
-        let answer = [
+        let response = [
             br#"{"jsonrpc":"2.0","id":"#,
             &id[..],
             br#","result":{"content":[]}}"#,
         ];
         let odd = "event: \u{1b}[31m\ndata: 1\n\n".as_bytes().to_vec();
-        (request.tool() == "e").then(|| Reply::sse([odd, event(answer.concat())]))
+        (request.tool() == "e").then(|| Reply::sse([odd, event(response.concat())]))
     });
     let (refuses, fails) = (refuses.start().await, fails.start().await);
     let (odd_tool, talks) = (odd_tool.start().await, talks.start().await);
@@ -174,11 +174,17 @@ async fn untrusted_text_forges_no_log_line_or_terminal_control() {
         }
         assert_eq!(client.close().await.code(), Some(0));
         let stderr = client.stderr();
-        assert!(stderr.contains("FORGED"), "nothing was tried: {stderr}");
+        assert!(
+            stderr.contains("FORGED"),
+            "the text was not logged: {stderr}"
+        );
         for line in stderr.lines() {
-            let ours = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
-            let word = line.split_whitespace().next().unwrap_or_default();
-            assert!(ours.contains(&word), "{filter}: forged: {line:?}\n{stderr}");
+            let levels = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
+            let level = line.split_whitespace().next().unwrap_or_default();
+            assert!(
+                levels.contains(&level),
+                "{filter}: forged: {line:?}\n{stderr}"
+            );
             let control = line.chars().find(|c| c.is_control());
             assert_eq!(control, None, "{filter}: {line:?}");
         }

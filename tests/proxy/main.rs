@@ -1,4 +1,4 @@
-//! The proxy as its clients start it: the binary, over pipes, before servers of every kind.
+//! Tests of the binary as a client starts it: over pipes, with real servers of every kind.
 
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]

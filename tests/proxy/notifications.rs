@@ -1,4 +1,4 @@
-//! What a server says of a call: before the answer, in its order, and only what the client asked for.
+//! Notifications of a call precede its response, in order. The client receives only those it requested.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,7 +27,7 @@ async fn notifications_of_a_call_precede_its_response_in_order(kind: Kind) {
                     call.send(progress(token, step)).await;
                 }
                 call.send(log(step)).await;
-                // Nobody has given these.
+                // No call has these tokens.
                 for foreign in [r#""7""#, "8", r#""p""#, "null", "{}"] {
                     call.send(progress(foreign, step)).await;
                 }
@@ -42,12 +42,12 @@ async fn notifications_of_a_call_precede_its_response_in_order(kind: Kind) {
         let meta = token.map(|token| format!(r#""progressToken":{token}"#));
         let meta = format!("{{{}}}", meta.unwrap_or_default());
         let line = call_line("1000", &format!(r#"{{"name":"talk","_meta":{meta}}}"#));
-        let answer = client.exchange(line, "1000").await;
+        let response = client.exchange(line, "1000").await;
         assert!(client.close().await.success());
         let progress = |step| token.map(|token| progress(token, step));
         let steps = (0..100).flat_map(|step| progress(step).into_iter().chain([log(step)]));
         let mut expected: Vec<_> = steps.map(String::into_bytes).collect();
-        expected.push(answer);
+        expected.push(response);
         assert!(client.received()[before..] == expected, "{token:?}");
     }
 }
@@ -86,7 +86,7 @@ async fn modern_client_receives_the_notifications_it_requested(kind: Kind) {
     });
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
-    // Logs come to those who ask for them with the call (MCP 2026-07-28 § Logging).
+    // A modern client requests logs with the call (MCP 2026-07-28 § Logging).
     for (level, logs) in [(Value::Null, 0), (json!("debug"), 1)] {
         let before = client.received().len();
         let mut params = json!({"name": "talk", "_meta": {"progressToken": "p"}});
@@ -99,9 +99,14 @@ async fn modern_client_receives_the_notifications_it_requested(kind: Kind) {
             .iter()
             .map(|line| serde_json::from_slice::<Value>(line).unwrap()["method"].take())
             .collect();
-        let count = |method: &str| methods.iter().filter(|said| **said == method).count();
+        let count = |method: &str| {
+            methods
+                .iter()
+                .filter(|method_of_line| **method_of_line == method)
+                .count()
+        };
         assert_eq!(count("notifications/progress"), 1, "{methods:?}");
-        // A modern upstream keeps to the level itself; HTTP+SSE does not tell whose logs they are.
+        // A modern upstream filters by level itself. HTTP+SSE does not name the call of a log message.
         match kind {
             Kind::Legacy => assert_eq!(count("notifications/message"), logs, "{methods:?}"),
             Kind::HttpSse => assert!(count("notifications/message") <= logs, "{methods:?}"),
@@ -125,17 +130,17 @@ async fn notifications_after_the_response_are_dropped(kind: Kind) {
     let params = r#"{"name":"talk","_meta":{"progressToken":7}}"#;
     client.exchange(call_line("1000", params), "1000").await;
     let before = client.received().len();
-    // On the one stream that there is, this comes before the answer to the second call.
+    // There is one stream, so this precedes the response to the second call.
     let params = r#"{"name":"talk","arguments":{"late":true}}"#;
     client.exchange(call_line("1001", params), "1001").await;
     assert!(client.close().await.success());
     assert_eq!(client.received().len(), before + 1);
 
-    // Streams of their own are read no further than to the answer.
+    // A response stream is read up to the response only.
     let server = kind.server().tool("talk").intercept(|request| {
         let id = String::from_utf8(request.id_bytes()?).unwrap();
-        let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
-        let events = [progress("7", 0), answer, progress("7", 1), log(1)];
+        let response = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
+        let events = [progress("7", 0), response, progress("7", 1), log(1)];
         request
             .is("tools/call")
             .then(|| Reply::sse(events.map(event)))
@@ -160,15 +165,20 @@ async fn standalone_stream_progress_is_forwarded_until_the_response() {
     let params = r#"{"name":"wait","_meta":{"progressToken":"p"}}"#;
     client.send_line(call_line("1000", params)).await;
     server.wait_for_calls(1).await;
-    let say = |progress: u32| json!({"progressToken": "p", "progress": progress}).to_string();
-    server.notify("notifications/progress", &say(1)).await;
-    let seen = client.notification("notifications/progress").await;
-    assert_eq!(seen["params"]["progress"], 1);
+    let progress_params =
+        |progress: u32| json!({"progressToken": "p", "progress": progress}).to_string();
+    server
+        .notify("notifications/progress", &progress_params(1))
+        .await;
+    let received_progress = client.notification("notifications/progress").await;
+    assert_eq!(received_progress["params"]["progress"], 1);
     gate.open();
     client.answer_to("1000").await;
     let before = client.received().len();
-    server.notify("notifications/progress", &say(2)).await;
-    // What is said next on the same stream is heard next.
+    server
+        .notify("notifications/progress", &progress_params(2))
+        .await;
+    // The stream is in order, so progress would precede this message.
     server.notify("notifications/message", "{}").await;
     client.notification("notifications/message").await;
     assert_eq!(client.received().len(), before + 1);
@@ -179,8 +189,8 @@ async fn batched_messages_are_forwarded_one_by_one() {
     for events in [false, true] {
         let server = upstream::legacy().tool("talk").intercept(move |request| {
             let id = String::from_utf8(request.id_bytes()?).unwrap();
-            let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
-            let batch = format!("[{},\n{} , {answer}]", progress("7", 1), log(2));
+            let response = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
+            let batch = format!("[{},\n{} , {response}]", progress("7", 1), log(2));
             request.is("tools/call").then(|| match events {
                 true => Reply::sse([event(batch)]),
                 false => Reply::json(batch),
@@ -190,17 +200,17 @@ async fn batched_messages_are_forwarded_one_by_one() {
         let mut client = proxy::before(&server).await;
         let before = client.received().len();
         let params = r#"{"name":"talk","_meta":{"progressToken":0,"progressToken":7}}"#;
-        let answer = client.exchange(call_line("1000", params), "1000").await;
-        let expected = [progress("7", 1).into_bytes(), log(2).into_bytes(), answer];
+        let response = client.exchange(call_line("1000", params), "1000").await;
+        let expected = [progress("7", 1).into_bytes(), log(2).into_bytes(), response];
         assert_eq!(client.received()[before..], expected, "{events}");
     }
 }
 
 #[tokio::test]
 async fn broken_stream_is_resumed_and_its_call_is_not_resent() {
-    let again = AtomicBool::new(false);
+    let has_resumed = AtomicBool::new(false);
     let server = upstream::legacy().tool("talk").intercept(move |request| {
-        // The first stream says which call it was, and then breaks off, as does the second.
+        // The first stream has an event id with the call's id, and breaks off, as does the second.
         if request.is("tools/call") {
             let id = String::from_utf8(request.id_bytes()?).unwrap();
             let start = format!("id: {id}-1\nretry: 1\ndata: {}\n\n", log(1));
@@ -210,19 +220,19 @@ async fn broken_stream_is_resumed_and_its_call_is_not_resent() {
         }
         let (id, step) = request.header("last-event-id")?.split_once('-')?;
         Some(match step {
-            // This one names no place of its own to go on from.
-            "1" if !again.swap(true, Ordering::SeqCst) => Reply::sse([": hello\n\n"]),
+            // This stream has no event id to resume from.
+            "1" if !has_resumed.swap(true, Ordering::SeqCst) => Reply::sse([": hello\n\n"]),
             "1" => Reply::sse([format!("id: {id}-2\ndata: {}\n\n", log(2))]),
             _ => {
-                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":1.0}}}}"#);
-                Reply::sse([event(log(3)), event(answer)])
+                let response = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":1.0}}}}"#);
+                Reply::sse([event(log(3)), event(response)])
             }
         })
     });
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let before = client.received().len();
-    let answer = client
+    let response = client
         .exchange(call_line("1000", r#"{"name":"talk"}"#), "1000")
         .await;
     let expected = [
@@ -231,7 +241,7 @@ async fn broken_stream_is_resumed_and_its_call_is_not_resent() {
         log(3),
         r#"{"jsonrpc":"2.0","id":1000,"result":{"x":1.0}}"#.to_owned(),
     ];
-    assert_eq!(answer, expected[3].as_bytes());
+    assert_eq!(response, expected[3].as_bytes());
     assert_eq!(
         client.received()[before..],
         expected.map(String::into_bytes)

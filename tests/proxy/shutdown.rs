@@ -1,5 +1,5 @@
-//! The end of the proxy: whoever asks for it, upstreams are told, answers that are ready are
-//! delivered, and nothing that hangs keeps the process.
+//! Shutdown: the proxy cancels calls, ends sessions and delivers the responses that are ready.
+//! A server that hangs does not keep the process alive.
 
 use serde_json::{Value, json};
 use testkit::proxy;
@@ -7,17 +7,17 @@ use testkit::proxy::Client;
 use testkit::raw::{self, Reply};
 use testkit::upstream::{self, Call, Upstream};
 
-/// A proxy whose only upstream is a port where nothing listens: the client's side is all that counts.
-fn alone() -> proxy::Builder {
-    proxy::new().upstream("away", "http://127.0.0.1:1/mcp")
+/// A proxy whose only upstream refuses connections, for tests of the client's side.
+fn disconnected_proxy() -> proxy::Builder {
+    proxy::new().upstream("down", "http://127.0.0.1:1/mcp")
 }
 
-/// A call that never ends by itself.
-async fn never(_: Call) -> Vec<u8> {
+/// Never responds to a call.
+async fn never_respond(_: Call) -> Vec<u8> {
     std::future::pending().await
 }
 
-/// A client with calls in flight to an upstream of each kind, and a fourth that never connects.
+/// A client with a call in flight to an upstream of each kind, and a fourth upstream that never responds.
 struct InFlight {
     client: Client,
     legacy: Upstream,
@@ -26,10 +26,22 @@ struct InFlight {
     silent: raw::Server,
 }
 
-async fn in_flight() -> InFlight {
-    let legacy = upstream::legacy().tool("a").on_call(never).start().await;
-    let modern = upstream::modern().tool("b").on_call(never).start().await;
-    let http_sse = upstream::http_sse().tool("c").on_call(never).start().await;
+async fn start_calls() -> InFlight {
+    let legacy = upstream::legacy()
+        .tool("a")
+        .on_call(never_respond)
+        .start()
+        .await;
+    let modern = upstream::modern()
+        .tool("b")
+        .on_call(never_respond)
+        .start()
+        .await;
+    let http_sse = upstream::http_sse()
+        .tool("c")
+        .on_call(never_respond)
+        .start()
+        .await;
     let silent = raw::server(|_| async { Reply::hang() });
     let mut client = proxy::new()
         .upstream("legacy", &legacy)
@@ -60,8 +72,8 @@ async fn in_flight() -> InFlight {
 }
 
 impl InFlight {
-    /// Waits for the end, and checks that everybody was told.
-    async fn ends_in_order(mut self) {
+    /// Waits for the exit, and checks that all calls were cancelled and all sessions ended.
+    async fn assert_orderly_shutdown(mut self) {
         let status = self.client.wait().await;
         assert_eq!(status.code(), Some(0), "{}", self.client.stderr());
         for upstream in [&self.legacy, &self.http_sse] {
@@ -80,7 +92,7 @@ impl InFlight {
         assert_eq!(deleted.header("mcp-protocol-version"), Some("2025-11-25"));
         assert_eq!(self.legacy.sessions(), 0);
         self.silent.wait_for_disconnect().await;
-        // The calls got no answer: the one line is that to `initialize`.
+        // The calls got no response: the only line is the response to `initialize`.
         assert_eq!(self.client.received().len(), 1);
         let stderr = self.client.stderr();
         assert!(!stderr.contains("panic"), "{stderr}");
@@ -89,20 +101,20 @@ impl InFlight {
 
 #[tokio::test]
 async fn closed_stdin_cancels_calls_closes_sessions_and_exits() {
-    let mut calls = in_flight().await;
+    let mut calls = start_calls().await;
     calls.client.close_stdin();
-    calls.ends_in_order().await;
+    calls.assert_orderly_shutdown().await;
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn signal_cancels_calls_closes_sessions_and_exits() {
-    let ends = ["TERM", "INT", "HUP"].map(async |signal| {
-        let calls = in_flight().await;
+    let shutdowns = ["TERM", "INT", "HUP"].map(async |signal| {
+        let calls = start_calls().await;
         calls.client.signal(signal).await;
-        calls.ends_in_order().await;
+        calls.assert_orderly_shutdown().await;
     });
-    futures_util::future::join_all(ends).await;
+    futures_util::future::join_all(shutdowns).await;
 }
 
 #[cfg(unix)]
@@ -113,13 +125,13 @@ async fn killed_parent_ends_the_proxy_though_pipes_stay_open() {
     let mut client = builder.env("DEBUG", "1").start_by_a_shell().await;
     client.initialize().await;
     client.wait_for_tools(&["a"]).await;
-    // It is the test that still holds stdin, and reads stdout and stderr.
+    // The test still holds stdin, stdout and stderr.
     client.kill().await;
     legacy
         .raw
         .wait_for(|request| request.method == "DELETE")
         .await;
-    // Their ends tell that the proxy, whose status goes to nobody, has ended.
+    // stdout and stderr end when the proxy has exited. Its status cannot be read.
     client.wait().await;
     assert_eq!(legacy.sessions(), 0);
     let stderr = client.stderr();
@@ -129,7 +141,7 @@ async fn killed_parent_ends_the_proxy_though_pipes_stay_open() {
 
 #[tokio::test]
 async fn hanging_upstream_does_not_prevent_the_exit() {
-    let hangs = upstream::legacy().tool("a").on_call(never);
+    let hangs = upstream::legacy().tool("a").on_call(never_respond);
     let hangs = hangs.intercept(|request| {
         let end = request.method == "DELETE" || request.is("notifications/cancelled");
         end.then(Reply::hang)
@@ -160,7 +172,7 @@ async fn silent_client_causes_no_upstream_connection() {
 
 #[tokio::test]
 async fn requests_sent_before_stdin_closes_are_answered() {
-    let mut client = alone().start().await;
+    let mut client = disconnected_proxy().start().await;
     let initialize = testkit::http::initialize();
     let lines = format!("{initialize}\n{}\n{}", ping(2), ping(3));
     client.send_bytes(lines.as_bytes()).await;

@@ -1,15 +1,15 @@
-//! What stands on stderr: little by default, every message's way with `DEBUG=1`.
+//! Logs on stderr: one line for each upstream by default, each step of a message with `DEBUG=1`.
 
 use serde_json::json;
 use testkit::proxy::Client;
 use testkit::raw::{self, Reply};
 use testkit::{proxy, upstream};
 
-/// Lists, calls well and badly, pings and leaves; everything that happens in a usual session.
-async fn session(client: &mut Client) {
+/// Runs an ordinary session: a listing, calls that succeed and fail, a ping, an invalid line and the end.
+async fn run_session(client: &mut Client) {
     client.initialize().await;
     client.tools().await;
-    for name in ["good", "bad", "unheard-of"] {
+    for name in ["good", "bad", "unknown"] {
         client
             .call(name, json!({"secret": "in-the-arguments"}))
             .await;
@@ -23,7 +23,7 @@ async fn session(client: &mut Client) {
     client.assert_every_line_is_json_rpc();
 }
 
-/// An upstream with a tool that answers and one that fails.
+/// Adds a tool that succeeds and one that fails.
 fn good_and_bad(kind: upstream::Builder) -> upstream::Builder {
     let kind = kind.tool("good").tool("bad");
     kind.intercept(|request| (request.tool() == "bad").then(|| Reply::status(500)))
@@ -41,7 +41,7 @@ async fn ordinary_session_logs_one_line_per_upstream() {
             .env(name, value)
             .start()
             .await;
-        session(&mut client).await;
+        run_session(&mut client).await;
         let stderr = client.stderr();
         let mut lines: Vec<_> = stderr.lines().map(str::trim).collect();
         lines.sort_unstable();
@@ -64,7 +64,7 @@ async fn debug_logs_each_step_of_a_message_but_no_content() {
         .env("DEBUG", "1")
         .start()
         .await;
-    session(&mut client).await;
+    run_session(&mut client).await;
     let stderr = client.stderr();
     let steps: [&[&str]; 9] = [
         &["received", "method=initialize", "id=1", "bytes="],
@@ -131,7 +131,7 @@ async fn rust_log_overrides_debug() {
             .env("DEBUG", debug)
             .start()
             .await;
-        session(&mut client).await;
+        run_session(&mut client).await;
         let stderr = client.stderr();
         assert_eq!(stderr.contains("RUST_LOG: not used"), filter == "=!=");
         assert_eq!(

@@ -1,18 +1,18 @@
-//! Upstreams that cannot be reached are told of with their remedy, and the others serve on.
+//! Upstreams that cannot be reached are reported with a remedy, and do not affect the others.
 
 use serde_json::json;
 use testkit::raw::{self, Reply};
 use testkit::{Endpoint, proxy, tls, upstream};
 
-/// A port where nothing listens any more.
-async fn refusing() -> String {
+/// The URL of a port that refuses connections.
+async fn closed_port() -> String {
     let server = raw::server(|_| async { Reply::hang() });
     server.stop().await;
     server.url()
 }
 
-/// The text of an error without the number that this system has for it.
-fn without_number(text: &str) -> String {
+/// The text of an error without its number, which differs between systems.
+fn without_os_error_number(text: &str) -> String {
     match text.split_once(" (os error ") {
         Some((head, tail)) => format!("{head}{}", tail.split_once(')').unwrap().1),
         None => text.to_owned(),
@@ -36,7 +36,7 @@ async fn call_to_a_stopped_upstream_names_it_and_has_not_run() {
     let failed = client.call("pay", json!({})).await;
     let message = failed["error"]["message"].as_str().unwrap();
     let message = message.replace(&port, "PORT");
-    let message = without_number(&message);
+    let message = without_os_error_number(&message);
     let data = &failed["error"]["data"];
     let wait = data["retryAfterSeconds"].as_u64().unwrap();
     let message = message.replace(&format!("in {wait} s"), "in N s");
@@ -90,7 +90,7 @@ async fn certificate_turned_untrusted_fails_the_call_unsent() {
 
 #[tokio::test]
 async fn three_unusable_upstreams_do_not_delay_the_other_two() {
-    let refused = refusing().await;
+    let refused = closed_port().await;
     let silent = raw::server(|_| async { Reply::hang() });
     let signed_out = raw::server(|_| async {
         let challenge = r#"Bearer resource_metadata="http://127.0.0.1/none""#;
@@ -108,11 +108,11 @@ async fn three_unusable_upstreams_do_not_delay_the_other_two() {
         .start()
         .await;
     client.initialize().await;
-    // The calls do not wait for the listing, which gives the silent one a while.
+    // The listing waits for the silent upstream for a while. The calls do not.
     let list = client.send_request("tools/list", json!({})).await;
-    for (name, says) in [("one", "one {}"), ("three", "three {}"), ("two", "two {}")] {
-        let answer = client.call(name, json!({})).await;
-        assert_eq!(answer["result"]["content"][0]["text"], says, "{answer}");
+    for (name, text) in [("one", "one {}"), ("three", "three {}"), ("two", "two {}")] {
+        let response = client.call(name, json!({})).await;
+        assert_eq!(response["result"]["content"][0]["text"], text, "{response}");
     }
     let listed = client.response(list).await;
     let names = listed["result"]["tools"].as_array().unwrap().iter();

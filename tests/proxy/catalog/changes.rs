@@ -1,4 +1,4 @@
-//! Changes of an upstream's tools reach the client: once each, and only if it would see one.
+//! A change of an upstream's tools sends the client one notification, if its catalog changes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,8 +21,8 @@ testkit::per_kind! {
 
 const CHANGED: &str = "notifications/tools/list_changed";
 
-/// How often the client was told so far that the tools have changed.
-fn notifications(client: &proxy::Client) -> usize {
+/// The number of list change notifications that the client has received.
+fn notification_count(client: &proxy::Client) -> usize {
     let lines = client.received();
     let methods = lines.iter().filter_map(|line| {
         let message: Value = serde_json::from_slice(line).ok()?;
@@ -31,7 +31,7 @@ fn notifications(client: &proxy::Client) -> usize {
     methods.filter(|method| method == CHANGED).count()
 }
 
-fn list(request: &Request) -> bool {
+fn is_tools_list(request: &Request) -> bool {
     request.is("tools/list")
 }
 
@@ -42,7 +42,7 @@ async fn tool_change_is_listed_and_notified_once(kind: Kind) {
     client.wait_for_tools(&["search"]).await;
 
     for (round, name) in ["find", "fetch", "seek"].into_iter().enumerate() {
-        let notifications_before = notifications(&client);
+        let notifications_before = notification_count(&client);
         server.set_tools([upstream::tool(name).as_str()]);
         server.list_changed().await;
         client.notification(CHANGED).await;
@@ -50,12 +50,12 @@ async fn tool_change_is_listed_and_notified_once(kind: Kind) {
         let response = client.call(name, json!({})).await;
         assert_eq!(text_of(&response), format!("{name} {{}}"));
         assert_eq!(
-            notifications(&client),
+            notification_count(&client),
             notifications_before + 1,
             "round {round}"
         );
     }
-    assert_eq!(notifications(&client), 3);
+    assert_eq!(notification_count(&client), 3);
 }
 
 async fn invisible_change_sends_no_notification(kind: Kind) {
@@ -66,20 +66,20 @@ async fn invisible_change_sends_no_notification(kind: Kind) {
     client.initialize().await;
     client.wait_for_tools(&["search"]).await;
 
-    // Nothing has changed at all.
+    // The server notifies without a change.
     server.list_changed().await;
-    server.raw.wait_for_count(2, list).await;
-    // Something has that is filtered out.
+    server.raw.wait_for_count(2, is_tools_list).await;
+    // A tool changes that the configuration filters out.
     let (search, hidden) = (upstream::tool("search"), upstream::tool("hidden2"));
     server.set_tools([search.as_str(), &hidden]);
     server.list_changed().await;
-    server.raw.wait_for_count(3, list).await;
-    // A visible change comes after both, and is the first that is told.
+    server.raw.wait_for_count(3, is_tools_list).await;
+    // A visible change comes after both, and sends the first notification.
     server.set_tools([upstream::tool("find").as_str()]);
     server.list_changed().await;
     client.notification(CHANGED).await;
     assert_eq!(client.tool_names().await, ["find"]);
-    assert_eq!(notifications(&client), 1);
+    assert_eq!(notification_count(&client), 1);
 }
 
 async fn changed_definition_sends_a_notification(kind: Kind) {
@@ -105,15 +105,15 @@ async fn late_upstream_sends_one_notification(kind: Kind) {
     let mut client = proxy.start().await;
     client.initialize().await;
     assert_eq!(client.tool_names().await, ["search"]);
-    assert_eq!(notifications(&client), 0);
+    assert_eq!(notification_count(&client), 0);
 
     late.restart();
     client.notification(CHANGED).await;
-    // It stands first in the configuration, so the name is its own.
+    // The late upstream is first in the configuration, so it owns the name.
     let names = client.tool_names().await;
     assert_eq!(names, ["search", "late", "b__search"]);
     client.call("late", json!({})).await;
-    assert_eq!(notifications(&client), 1);
+    assert_eq!(notification_count(&client), 1);
 }
 
 async fn tools_of_a_disconnected_upstream_stay_listed(kind: Kind) {
@@ -130,7 +130,7 @@ async fn tools_of_a_disconnected_upstream_stay_listed(kind: Kind) {
     assert_eq!(client.tool_names().await, ["search", "b__search"]);
     let response = client.call("b__search", json!({})).await;
     assert_eq!(text_of(&response), "search {}");
-    assert_eq!(notifications(&client), 0);
+    assert_eq!(notification_count(&client), 0);
 }
 
 async fn modern_client_without_subscription_gets_no_notification(kind: Kind) {
@@ -140,8 +140,8 @@ async fn modern_client_without_subscription_gets_no_notification(kind: Kind) {
 
     server.set_tools([upstream::tool("find").as_str()]);
     server.list_changed().await;
-    server.raw.wait_for_count(2, list).await;
-    // The new name is there once the listing has been read.
+    server.raw.wait_for_count(2, is_tools_list).await;
+    // The new name appears when the proxy has read the listing.
     loop {
         if client.tool_names().await == ["find"] {
             break;
@@ -149,7 +149,7 @@ async fn modern_client_without_subscription_gets_no_notification(kind: Kind) {
         tokio::task::yield_now().await;
     }
     client.call("find", json!({})).await;
-    assert_eq!(notifications(&client), 0);
+    assert_eq!(notification_count(&client), 0);
 }
 
 #[tokio::test]
@@ -160,18 +160,18 @@ async fn change_before_the_first_list_sends_at_most_one_notification() {
     client.wait_for_stderr("connected").await;
     server.set_tools([upstream::tool("find").as_str()]);
     server.list_changed().await;
-    server.raw.wait_for_count(2, list).await;
+    server.raw.wait_for_count(2, is_tools_list).await;
 
     client.wait_for_tools(&["find"]).await;
-    let notifications = notifications(&client);
-    assert!(notifications <= 1, "told {notifications} times");
+    let notifications = notification_count(&client);
+    assert!(notifications <= 1, "{notifications} notifications");
 }
 
 async fn failed_tools_list_is_retried(kind: Kind) {
     let server = kind.server();
     let lists = AtomicUsize::new(0);
     let server = server.tool("search").intercept(move |request| {
-        let fails = list(request) && lists.fetch_add(1, Ordering::Relaxed) == 1;
+        let fails = is_tools_list(request) && lists.fetch_add(1, Ordering::Relaxed) == 1;
         fails.then(|| Reply::status(503))
     });
     let server = server.start().await;

@@ -1,4 +1,4 @@
-//! Definitions pass byte for byte, but for the name where two upstreams have the same.
+//! Tool definitions pass byte for byte. Only the name changes, if two upstreams have the same.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ testkit::per_kind! {
     multi_line_definition_is_sent_on_one_line
 }
 
-/// Everything that a parser and a printer would change.
+/// A definition that parsing and printing would change.
 const ODD: &str = concat!(
     r#"{ "x-first":1.50,"name" : "odd", "description":"\u00fc\/ü \ud83d\ude00 \"name\":\"odd\"","#,
     r#""inputSchema":{"type":"object","properties":{"name":{"const":"odd"},"n":{"maximum":1e400,"#,
@@ -21,8 +21,8 @@ const ODD: &str = concat!(
     r#""execution":{"taskSupport":"optional"},"_meta":{"name":"odd","a.b/c":null},"zz":[{},[]]}"#,
 );
 
-/// The one line of stdout that lists the tools.
-async fn listing(client: &mut proxy::Client) -> String {
+/// The line of stdout with the response to `tools/list`.
+async fn tools_list_line(client: &mut proxy::Client) -> String {
     let line = client.exchange(
         r#"{"jsonrpc":"2.0","id":"list","method":"tools/list"}"#,
         r#""list""#,
@@ -41,7 +41,7 @@ async fn tool_definition_passes_byte_for_byte(kind: Kind) {
         upstream::tool("before"),
         upstream::tool("after")
     );
-    assert_eq!(listing(&mut client).await, expected);
+    assert_eq!(tools_list_line(&mut client).await, expected);
 }
 
 async fn only_the_name_changes_in_a_renamed_definition(kind: Kind) {
@@ -53,7 +53,7 @@ async fn only_the_name_changes_in_a_renamed_definition(kind: Kind) {
     client.initialize().await;
 
     let expected = ODD.replacen(r#""name" : "odd""#, r#""name" : "b__odd""#, 1);
-    let listing = listing(&mut client).await;
+    let listing = tools_list_line(&mut client).await;
     assert!(listing.contains(&expected), "{listing}");
     let response = client.call("b__odd", json!({})).await;
     assert_eq!(text_of(&response), "odd {}");
@@ -65,8 +65,8 @@ async fn multi_line_definition_is_sent_on_one_line(kind: Kind) {
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
     client.wait_for_tools(&["pretty"]).await;
-    let listing = listing(&mut client).await;
-    // Between the tokens, a break may become a space.
+    let listing = tools_list_line(&mut client).await;
+    // A line break between tokens may become a space.
     let dense = |text: &str| text.split_whitespace().collect::<String>();
     let found = dense(&listing).contains(&dense(pretty));
     assert!(found, "{listing}");
@@ -86,7 +86,7 @@ async fn param_header_tool_is_listed_as_is_and_called_by_native_name() {
     client.initialize().await;
     client.wait_for_tools(&["find", "b__find"]).await;
 
-    let listing = listing(&mut client).await;
+    let listing = tools_list_line(&mut client).await;
     let renamed = tool.replace(r#""find""#, r#""b__find""#);
     assert!(
         listing.contains(&format!("[{tool},{renamed}]")),
@@ -106,14 +106,14 @@ async fn param_header_tool_is_listed_as_is_and_called_by_native_name() {
 
 #[tokio::test]
 async fn clients_of_both_eras_get_the_same_tools() {
-    // In numbers that the test can hold.
+    // The test cannot parse 1e400.
     let odd = ODD.replace("1e400", "1e300");
     let server = upstream::modern().tool_raw(&odd).tool("more").start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let modern = client.modern("tools/list", json!({})).await;
     let legacy = client.request("tools/list", json!({})).await;
     assert_eq!(modern["result"]["tools"], legacy["result"]["tools"]);
-    // A modern result says what kind it is and how long it may be kept.
+    // A modern result has a type and a cache lifetime.
     for (key, value) in [("resultType", "complete"), ("cacheScope", "private")] {
         assert_eq!(modern["result"][key], value, "{key}");
         assert!(legacy["result"][key].is_null(), "{key}");
@@ -121,29 +121,30 @@ async fn clients_of_both_eras_get_the_same_tools() {
     assert!(modern["result"]["ttlMs"].is_u64());
 }
 
-/// What a modern server may give and no legacy client takes: of a whole list or result that holds
-/// one, clients refuse all (MCP 2026-07-28 § Tools, Structured Content; 2025-11-25 § Tools).
+/// Only the modern era allows output schemas and structured content that are no objects.
+/// A legacy client rejects the whole list or result that contains one
+/// (MCP 2026-07-28 § Tools, Structured Content; 2025-11-25 § Tools).
 #[tokio::test]
 async fn non_object_structured_content_is_hidden_from_legacy_client() {
-    const LIST: &str = r#"{"content":[ ],"structuredContent":[1.0],"resultType":"complete"}"#;
-    const SPARED: &str = r#"{"content":[ ],"resultType":"complete"}"#;
+    const WITH: &str = r#"{"content":[ ],"structuredContent":[1.0],"resultType":"complete"}"#;
+    const WITHOUT: &str = r#"{"content":[ ],"resultType":"complete"}"#;
     let tool = r#"{"name":"a","outputSchema":{"type":"array"} ,"inputSchema":{"type":"object"}}"#;
-    let spared = r#"{"name":"a","inputSchema":{"type":"object"}}"#;
+    let reduced = r#"{"name":"a","inputSchema":{"type":"object"}}"#;
     for (server, listed, answered) in [
-        (upstream::modern(), spared, SPARED),
-        // One that breaks the rules of its own revision is left alone.
-        (upstream::legacy(), tool, LIST),
+        (upstream::modern(), reduced, WITHOUT),
+        // A legacy server breaks its own revision with this. The proxy does not correct it.
+        (upstream::legacy(), tool, WITH),
     ] {
-        let server = server.tool_raw(tool).result("tools/call", LIST);
+        let server = server.tool_raw(tool).result("tools/call", WITH);
         let server = server.start().await;
         let mut client = proxy::new().upstream("a", &server).start().await;
         client.initialize().await;
         let expected =
             format!(r#"{{"jsonrpc":"2.0","id":"list","result":{{"tools":[{listed}]}}}}"#);
-        assert_eq!(listing(&mut client).await, expected);
+        assert_eq!(tools_list_line(&mut client).await, expected);
         let call = r#"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"a"}}"#;
-        let answer = client.exchange(call, r#""c""#).await;
-        assert_eq!(bytes_of(&answer, &["result"]), answered);
+        let response = client.exchange(call, r#""c""#).await;
+        assert_eq!(bytes_of(&response, &["result"]), answered);
         let modern = client.modern("tools/call", json!({"name": "a"})).await;
         assert_eq!(modern["result"]["structuredContent"], json!([1.0]));
         let modern = client.modern("tools/list", json!({})).await;

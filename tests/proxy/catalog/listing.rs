@@ -1,4 +1,4 @@
-//! Reading the listings: every page, and only what the configuration lets through.
+//! Listings are read page by page, and filtered as the configuration says.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

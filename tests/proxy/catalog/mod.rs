@@ -1,4 +1,4 @@
-//! What the client is shown: the tools of all upstreams, filtered, in order, under stable names.
+//! The catalog: the tools of all upstreams, filtered, in order, under stable names.
 
 mod changes;
 mod definitions;
@@ -7,8 +7,8 @@ mod names;
 
 use testkit::raw::Request;
 
-/// How many of `requests` ask for `method`.
+/// The number of `requests` with `method`.
 fn count(requests: &[Request], method: &str) -> usize {
-    let asks = requests.iter().filter(|request| request.is(method));
-    asks.count()
+    let matching = requests.iter().filter(|request| request.is(method));
+    matching.count()
 }

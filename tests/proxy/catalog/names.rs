@@ -1,4 +1,4 @@
-//! The names follow from the configuration, never from who was there first.
+//! Public tool names follow from the configuration, not from the order of connections.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -17,13 +17,13 @@ testkit::per_kind! {
     invalid_tool_names_are_mapped_and_routed_back
 }
 
-/// A server whose listing comes when the test lets it.
-struct Gated {
+/// A server that sends its listing when the test opens the gate.
+struct GatedServer {
     server: upstream::Upstream,
     gate: mpsc::Sender<Bytes>,
 }
 
-impl Gated {
+impl GatedServer {
     async fn start() -> Self {
         let (gate, listing) = mpsc::channel(1);
         let listing = Mutex::new(Some(listing));
@@ -54,9 +54,9 @@ async fn tool_order_follows_the_configuration_not_connection_order() {
     let orders = [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]];
     for order in orders {
         let servers = [
-            Gated::start().await,
-            Gated::start().await,
-            Gated::start().await,
+            GatedServer::start().await,
+            GatedServer::start().await,
+            GatedServer::start().await,
         ];
         let names = ["one", "two", "three"];
         let mut proxy = proxy::new();
@@ -66,9 +66,11 @@ async fn tool_order_follows_the_configuration_not_connection_order() {
         let mut client = proxy.start().await;
         client.initialize().await;
         let id = client.send_request("tools/list", json!({})).await;
-        for at in order {
-            servers[at].open(&["search", &format!("own{at}")]).await;
-            let connected = format!("tools=2 name={}", names[at]);
+        for index in order {
+            servers[index]
+                .open(&["search", &format!("own{index}")])
+                .await;
+            let connected = format!("tools=2 name={}", names[index]);
             client.wait_for_stderr(&connected).await;
         }
 
@@ -82,14 +84,14 @@ async fn tool_order_follows_the_configuration_not_connection_order() {
             "own2",
         ];
         assert_eq!(client.tool_names().await, expected, "{order:?}");
-        for (at, public) in ["search", "two__search", "three__search"]
+        for (index, public) in ["search", "two__search", "three__search"]
             .iter()
             .enumerate()
         {
             client.call(public, json!({})).await;
             let calls = servers.each_ref().map(|gated| gated.server.calls().len());
             let mut expected = [0; 3];
-            expected[..=at].fill(1);
+            expected[..=index].fill(1);
             assert_eq!(calls, expected, "{order:?}: {public}");
         }
     }
@@ -97,7 +99,7 @@ async fn tool_order_follows_the_configuration_not_connection_order() {
 
 #[tokio::test]
 async fn early_call_waits_for_the_upstream_that_owns_the_name() {
-    let (first, second) = (Gated::start().await, Gated::start().await);
+    let (first, second) = (GatedServer::start().await, GatedServer::start().await);
     let proxy = proxy::new().upstream("one", &first.server);
     let mut client = proxy.upstream("two", &second.server).start().await;
     client.initialize().await;
@@ -106,7 +108,7 @@ async fn early_call_waits_for_the_upstream_that_owns_the_name() {
     let id = client
         .send_request("tools/call", json!({"name": "search"}))
         .await;
-    // Answered after the call was read.
+    // The pong means that the proxy has read the call.
     client.request("ping", json!({})).await;
     first.open(&["search"]).await;
 
@@ -131,7 +133,7 @@ async fn later_upstream_of_a_name_collision_prefixes_its_tools(kind: Kind) {
     assert_eq!(names.len(), 6, "{names:?}");
     assert_eq!(names[..2], ["search", "first"]);
     assert_eq!(names[3..], ["second", "three__search", "two__search"]);
-    // Made-up names take nothing from a tool that is really called so.
+    // A generated name does not replace the native name of another tool.
     assert!(names[2].starts_with("two__search_"), "{names:?}");
 
     client.call(&names[2], json!({"n": 2})).await;

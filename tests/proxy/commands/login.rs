@@ -1,10 +1,10 @@
-//! A person signs in by a command: with a browser here or elsewhere, once or again, or not at all.
+//! The `login` command: with a browser on this machine or another device, again, or interrupted.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Ended, PASTE, Setup, lone_line, setup};
+use super::{CommandOutput, PASTE_PROMPT, Setup, find_line, setup};
 use testkit::oauth::{Browser, Part, protect, server};
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream, within};
@@ -16,15 +16,15 @@ testkit::per_kind! {
 #[tokio::test]
 async fn login_without_a_display_accepts_a_browser_callback() {
     let setup = setup(server()).await;
-    let (mut client, url) = setup.login("login linear").await;
+    let (mut client, url) = setup.begin_login("login linear").await;
     let stderr = client.stderr();
     assert!(stderr.contains("there is no display"), "{stderr}");
     let page = Browser::consenting().open(&url).await;
     assert_eq!(page.status, 200, "{}", page.text);
-    setup.signed_in(&mut client).await;
+    setup.wait_until_signed_in(&mut client).await;
     assert_eq!(setup.server.refusals(), []);
     assert_eq!(
-        setup.stored(),
+        setup.stored_files(),
         [
             "client-info.json",
             "login.json",
@@ -44,7 +44,7 @@ async fn stored_login_is_accessible_to_its_owner_only() {
     setup.sign_in().await;
     let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(setup.folder()), 0o700);
-    for name in setup.stored() {
+    for name in setup.stored_files() {
         assert_eq!(mode(setup.folder().join(&name)), 0o600, "{name}");
     }
 }
@@ -66,12 +66,12 @@ async fn available_browser_is_opened_and_stdin_is_not_read() {
     setup.server.wait_for(Part::Registration, 1).await;
     let url = within("the page", async {
         client.wait_for_stderr("\n\n").await;
-        lone_line(&client, "http")
+        find_line(&client, "http")
     });
     let url = url.await;
-    assert!(!client.stderr().contains(PASTE));
+    assert!(!client.stderr().contains(PASTE_PROMPT));
     Browser::consenting().open(&url).await;
-    setup.signed_in(&mut client).await;
+    setup.wait_until_signed_in(&mut client).await;
 }
 
 #[tokio::test]
@@ -79,10 +79,10 @@ async fn device_login_shows_a_code_and_signs_in() {
     let setup = setup(server().device_grant(Duration::ZERO)).await;
     let mut client = setup.command("login linear --device").start().await;
     client.wait_for_stderr("compare it:\n\n").await;
-    let url = lone_line(&client, "http");
+    let url = find_line(&client, "http");
     let page = Browser::consenting().open(&url).await;
     assert_eq!(page.status, 200, "{}", page.text);
-    setup.signed_in(&mut client).await;
+    setup.wait_until_signed_in(&mut client).await;
     let stderr = client.stderr();
     let code = url.split("user_code=").nth(1).unwrap();
     assert!(stderr.lines().any(|line| line == code), "{stderr}");
@@ -95,8 +95,8 @@ async fn device_login_shows_a_code_and_signs_in() {
 #[tokio::test]
 async fn server_without_device_flow_is_reported_with_the_alternative() {
     let setup = setup(server()).await;
-    let ended = setup.run("login linear --device").await;
-    ended.assert(1, "has no device flow; sign in with a browser instead");
+    let output = setup.run("login linear --device").await;
+    output.assert(1, "has no device flow; sign in with a browser instead");
 }
 
 #[tokio::test]
@@ -113,15 +113,15 @@ async fn running_proxy_applies_a_login_by_command() {
         let message = if how == "--device" {
             "compare it:\n\n"
         } else {
-            PASTE
+            PASTE_PROMPT
         };
         client.wait_for_stderr(message).await;
-        let url = lone_line(&client, "http");
+        let url = find_line(&client, "http");
         let redirect = Browser::consenting().redirect(&url).await;
         if let Ok(redirect) = redirect {
             client.send_line(redirect.as_str()).await;
         }
-        setup.signed_in(&mut client).await;
+        setup.wait_until_signed_in(&mut client).await;
         serving.wait_for_tools(&["search", "write"]).await;
         let called = serving.call("search", json!({})).await;
         assert!(called["result"].is_object(), "{called}");
@@ -152,9 +152,9 @@ async fn login_after_revocation_reuses_the_client_registration() {
 async fn server_without_authorization_needs_no_sign_in(kind: Kind) {
     let open = kind.server().tool("a").start().await;
     let program = proxy::new().upstream("open", &open);
-    let ended = Ended::new(program.arg("login").arg("open").output().await);
-    ended.assert(0, "`open` needs no sign-in; 1 tool\n");
-    assert_eq!(ended.stdout, "");
+    let output = CommandOutput::new(program.arg("login").arg("open").output().await);
+    output.assert(0, "`open` needs no sign-in; 1 tool\n");
+    assert_eq!(output.stdout, "");
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn login_works_if_only_calls_require_sign_in() {
 #[tokio::test]
 async fn denied_or_interrupted_login_can_be_repeated() {
     let setup = setup(server()).await;
-    let (mut client, url) = setup.login("login linear --no-browser").await;
+    let (mut client, url) = setup.begin_login("login linear --no-browser").await;
     Browser::denying().open(&url).await;
     assert_eq!(client.wait().await.code(), Some(1));
     let stderr = client.stderr();
@@ -194,42 +194,42 @@ async fn denied_or_interrupted_login_can_be_repeated() {
         "{stderr}"
     );
 
-    // The answer to the request for tokens is lost, and the code with it.
+    // The response to the token request is lost, and with it the code.
     setup.server.lose_answer(Part::Token);
-    let (mut client, url) = setup.login("login linear --no-browser").await;
+    let (mut client, url) = setup.begin_login("login linear --no-browser").await;
     Browser::consenting().open(&url).await;
     assert_eq!(client.wait().await.code(), Some(1));
     let stderr = client.stderr();
     assert!(stderr.contains("is unavailable"), "{stderr}");
-    setup.assert_tells_no_secret(&stderr);
+    setup.assert_no_secret(&stderr);
     setup.sign_in().await;
 }
 
 #[tokio::test]
 async fn unreachable_server_fails_the_login() {
-    let program = proxy::new().upstream("away", "http://127.0.0.1:1/mcp");
-    let ended = Ended::new(program.arg("login").arg("away").output().await);
-    ended.assert(1, "mcp-manifold: `away`: cannot connect to the server: ");
+    let program = proxy::new().upstream("down", "http://127.0.0.1:1/mcp");
+    let output = CommandOutput::new(program.arg("login").arg("down").output().await);
+    output.assert(1, "mcp-manifold: `down`: cannot connect to the server: ");
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn interrupted_login_is_resumed_at_the_same_url() {
     let setup = setup(server()).await;
-    let (mut client, url) = setup.login("login linear --no-browser").await;
+    let (mut client, url) = setup.begin_login("login linear --no-browser").await;
     client.signal("INT").await;
     assert_eq!(client.wait().await.code(), Some(130));
     assert!(
-        client.stderr().ends_with(&format!("{PASTE}\n")),
+        client.stderr().ends_with(&format!("{PASTE_PROMPT}\n")),
         "{}",
         client.stderr()
     );
 
     let redirect = Browser::consenting().redirect(&url).await.unwrap();
-    let (mut client, again) = setup.login("login linear --no-browser").await;
+    let (mut client, again) = setup.begin_login("login linear --no-browser").await;
     assert_eq!(url, again);
     Browser::consenting().deliver(&redirect).await;
-    setup.signed_in(&mut client).await;
+    setup.wait_until_signed_in(&mut client).await;
     assert_eq!(setup.server.count(Part::Registration), 1);
 }
 
@@ -239,16 +239,16 @@ async fn command_signs_in_if_login_is_configured_as_manual() {
     let manual = json!({"oauth": {"login": "manual"}});
     let command = setup.command("login linear --no-browser");
     let mut client = command.extra("linear", manual).start().await;
-    client.wait_for_stderr(PASTE).await;
+    client.wait_for_stderr(PASTE_PROMPT).await;
     Browser::consenting()
-        .open(&lone_line(&client, "http"))
+        .open(&find_line(&client, "http"))
         .await;
-    setup.signed_in(&mut client).await;
+    setup.wait_until_signed_in(&mut client).await;
 }
 
 #[tokio::test]
 async fn command_requests_the_scopes_that_a_call_lacked() {
-    // By hand, and where the proxy waits at a page that nobody can open.
+    // With manual login, and with a sign-in page of the proxy that no browser opens.
     for login in ["manual", "auto"] {
         let server = server().scopes("read write").start().await;
         let upstream = upstream::modern().tool("search").tool("write");
@@ -271,10 +271,10 @@ async fn command_requests_the_scopes_that_a_call_lacked() {
             "{message}"
         );
 
-        let (mut client, url) = setup.login("login linear --no-browser").await;
+        let (mut client, url) = setup.begin_login("login linear --no-browser").await;
         let redirect = Browser::consenting().redirect(&url).await.unwrap();
         client.send_line(redirect.as_str()).await;
-        setup.signed_in(&mut client).await;
+        setup.wait_until_signed_in(&mut client).await;
         let called = serving.call("write", json!({})).await;
         assert!(called["result"].is_object(), "{login}: {called}");
         let again = setup.run("login linear").await;
@@ -289,19 +289,19 @@ async fn logs_of_login_and_logout_contain_no_secret() {
         .command("login linear --no-browser")
         .env("RUST_LOG", "trace");
     let mut client = command.start().await;
-    client.wait_for_stderr(PASTE).await;
-    let url = lone_line(&client, "http");
+    client.wait_for_stderr(PASTE_PROMPT).await;
+    let url = find_line(&client, "http");
     let redirect = Browser::consenting().redirect(&url).await.unwrap();
     client.send_line(redirect.as_str()).await;
     assert_eq!(client.wait().await.code(), Some(0), "{}", client.stderr());
     assert!(!setup.server.secrets().is_empty());
-    setup.assert_tells_no_secret(&client.stderr());
-    let ended = setup
+    setup.assert_no_secret(&client.stderr());
+    let output = setup
         .command("logout linear")
         .env("RUST_LOG", "trace")
         .output()
         .await;
-    let ended = Ended::new(ended);
-    ended.assert(0, "signed out");
-    setup.assert_tells_no_secret(&ended.stderr);
+    let output = CommandOutput::new(output);
+    output.assert(0, "signed out");
+    setup.assert_no_secret(&output.stderr);
 }

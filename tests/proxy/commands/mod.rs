@@ -1,4 +1,4 @@
-//! The commands for people: `login`, `logout` and `status`, as they are typed.
+//! The commands `login`, `logout` and `status`, as a user runs them.
 
 mod cached;
 mod login;
@@ -18,10 +18,10 @@ use testkit::oauth::{self, Browser, Protected, Server, protect};
 use testkit::proxy::{self, Client};
 use testkit::upstream;
 
-/// What `login` says before it reads lines.
-const PASTE: &str = "paste the address of that page here and press Enter.";
+/// The prompt of `login` before it reads a pasted address.
+const PASTE_PROMPT: &str = "paste the address of that page here and press Enter.";
 
-/// An upstream `linear` with two tools behind a server, and a home for whoever signs in.
+/// An upstream `linear` with two tools, its authorization server, and a home directory.
 struct Setup {
     server: Server,
     upstream: Protected,
@@ -39,31 +39,31 @@ async fn setup(server: oauth::Builder) -> Setup {
 }
 
 impl Setup {
-    /// The program with `linear` configured, and a command line.
+    /// The binary with `linear` configured and the arguments in `line`.
     fn command(&self, line: &str) -> proxy::Builder {
         let program = proxy::new().home(&self.home);
         let program = program.upstream("linear", &self.upstream);
         line.split_whitespace().fold(program, proxy::Builder::arg)
     }
 
-    /// Runs a command to its end, with nothing on stdin.
-    async fn run(&self, line: &str) -> Ended {
-        let ended = Ended::new(self.command(line).output().await);
-        self.assert_tells_no_secret(&ended.stderr);
-        self.assert_tells_no_secret(&ended.stdout);
-        ended
+    /// Runs a command to its end, with an empty stdin.
+    async fn run(&self, line: &str) -> CommandOutput {
+        let output = CommandOutput::new(self.command(line).output().await);
+        self.assert_no_secret(&output.stderr);
+        self.assert_no_secret(&output.stdout);
+        output
     }
 
-    /// Begins a login without a browser, and gives the page that it names.
-    async fn login(&self, line: &str) -> (Client, String) {
+    /// Begins a login without a browser, and returns the URL of the sign-in page.
+    async fn begin_login(&self, line: &str) -> (Client, String) {
         let client = self.command(line).start().await;
-        client.wait_for_stderr(PASTE).await;
-        let url = lone_line(&client, "http");
+        client.wait_for_stderr(PASTE_PROMPT).await;
+        let url = find_line(&client, "http");
         (client, url)
     }
 
-    /// Waits until a login has ended well.
-    async fn signed_in(&self, client: &mut Client) {
+    /// Waits until a login has succeeded.
+    async fn wait_until_signed_in(&self, client: &mut Client) {
         let status = client.wait().await;
         let stderr = client.stderr();
         assert_eq!(status.code(), Some(0), "{stderr}");
@@ -72,17 +72,17 @@ impl Setup {
             "{stderr}"
         );
         assert!(client.received().is_empty(), "{:?}", client.received());
-        self.assert_tells_no_secret(&stderr);
+        self.assert_no_secret(&stderr);
     }
 
-    /// Signs in as a test does that is about something else.
+    /// Signs in, for tests of what follows.
     async fn sign_in(&self) {
-        let (mut client, url) = self.login("login linear --no-browser").await;
+        let (mut client, url) = self.begin_login("login linear --no-browser").await;
         assert_eq!(Browser::consenting().open(&url).await.status, 200);
-        self.signed_in(&mut client).await;
+        self.wait_until_signed_in(&mut client).await;
     }
 
-    fn assert_tells_no_secret(&self, text: &str) {
+    fn assert_no_secret(&self, text: &str) {
         for secret in self.server.secrets() {
             assert!(!text.contains(&secret), "`{secret}` in {text}");
         }
@@ -92,8 +92,8 @@ impl Setup {
         self.home.path().join(".mcp-manifold/oauth/linear")
     }
 
-    /// What is stored of the login, locks aside.
-    fn stored(&self) -> Vec<String> {
+    /// The names of the stored files, without locks.
+    fn stored_files(&self) -> Vec<String> {
         let Ok(files) = std::fs::read_dir(self.folder()) else {
             return Vec::new();
         };
@@ -104,8 +104,8 @@ impl Setup {
     }
 }
 
-/// The files of what is remembered of servers by proxies with this home.
-fn listings(home: &Arc<TempDir>) -> Vec<PathBuf> {
+/// The cached listings in this home directory.
+fn cache_files(home: &Arc<TempDir>) -> Vec<PathBuf> {
     let Ok(files) = std::fs::read_dir(home.path().join(".mcp-manifold/listings")) else {
         return Vec::new();
     };
@@ -114,14 +114,14 @@ fn listings(home: &Arc<TempDir>) -> Vec<PathBuf> {
     paths
 }
 
-/// A command that came to its end.
-struct Ended {
+/// The exit code and the output of a command.
+struct CommandOutput {
     code: i32,
     stdout: String,
     stderr: String,
 }
 
-impl Ended {
+impl CommandOutput {
     fn new(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap(),
@@ -130,7 +130,7 @@ impl Ended {
         }
     }
 
-    /// Panics unless it ended so, and said this on stderr.
+    /// Panics unless the command exited with `code` and stderr contains `part`.
     #[track_caller]
     fn assert(&self, code: i32, part: &str) {
         assert_eq!(self.code, code, "{}", self.stderr);
@@ -142,8 +142,8 @@ impl Ended {
     }
 }
 
-/// The line of stderr that begins so, whole.
-fn lone_line(client: &Client, start: &str) -> String {
+/// The line of stderr that begins with `start`. Panics if it contains a space.
+fn find_line(client: &Client, start: &str) -> String {
     let stderr = client.stderr();
     let mut lines = stderr.lines().filter(|line| line.starts_with(start));
     let line = lines.next().unwrap_or_else(|| panic!("{stderr}"));

@@ -1,32 +1,32 @@
-//! Which upstream a command is about: by name, by url, or by being the only one.
+//! The upstream of a command is selected by name, by URL, or as the only one.
 
-use super::{Ended, setup};
+use super::{CommandOutput, setup};
 use testkit::oauth::server;
 use testkit::{Endpoint, proxy};
 
-async fn run(program: proxy::Builder, line: &str) -> Ended {
+async fn run(program: proxy::Builder, line: &str) -> CommandOutput {
     let program = line.split_whitespace().fold(program, proxy::Builder::arg);
-    Ended::new(program.output().await)
+    CommandOutput::new(program.output().await)
 }
 
-fn three() -> proxy::Builder {
-    let away = "http://127.0.0.1:1/mcp";
-    let program = proxy::new().upstream("github", away);
-    program.upstream("linear", away).upstream("docs", away)
+fn three_upstreams() -> proxy::Builder {
+    let url = "http://127.0.0.1:1/mcp";
+    let program = proxy::new().upstream("github", url);
+    program.upstream("linear", url).upstream("docs", url)
 }
 
 #[tokio::test]
 async fn unknown_name_lists_the_upstreams_most_similar_first() {
     for command in ["login", "logout", "status"] {
-        let ended = run(three(), &format!("{command} linaer")).await;
-        ended.assert(
+        let output = run(three_upstreams(), &format!("{command} linaer")).await;
+        output.assert(
             2,
             "mcp-manifold: no upstream is called `linaer`; there are `linear`, ",
         );
-        assert_eq!(ended.stdout, "");
+        assert_eq!(output.stdout, "");
     }
-    let ended = run(three(), "login").await;
-    ended.assert(2, "mcp-manifold: which one? there are ");
+    let output = run(three_upstreams(), "login").await;
+    output.assert(2, "mcp-manifold: which one? there are ");
 }
 
 #[tokio::test]
@@ -34,42 +34,58 @@ async fn url_option_replaces_the_configuration() {
     let setup = setup(server()).await;
     setup.sign_in().await;
     let url = setup.upstream.url();
-    let bare = || proxy::new().home(&setup.home).env("PROXY_UPSTREAMS", "");
-    let ended = run(bare(), &format!("login linear --url {url}")).await;
-    ended.assert(0, "already signed in to `linear`");
-    let ended = run(bare(), &format!("status --name linear --url {url}")).await;
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let without_configuration = || proxy::new().home(&setup.home).env("PROXY_UPSTREAMS", "");
+    let output = run(
+        without_configuration(),
+        &format!("login linear --url {url}"),
+    )
+    .await;
+    output.assert(0, "already signed in to `linear`");
+    let output = run(
+        without_configuration(),
+        &format!("status --name linear --url {url}"),
+    )
+    .await;
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(
-        ended.stdout.contains("linear  signed in"),
+        output.stdout.contains("linear  signed in"),
         "{}",
-        ended.stdout
+        output.stdout
     );
-    let ended = run(bare(), &format!("logout linear --url {url}")).await;
-    ended.assert(0, "signed out of `linear`");
-    let ended = run(bare(), &format!("status --offline --url {url}")).await;
+    let output = run(
+        without_configuration(),
+        &format!("logout linear --url {url}"),
+    )
+    .await;
+    output.assert(0, "signed out of `linear`");
+    let output = run(
+        without_configuration(),
+        &format!("status --offline --url {url}"),
+    )
+    .await;
     assert!(
-        ended.stdout.contains("127.0.0.1  nothing stored"),
+        output.stdout.contains("127.0.0.1  nothing stored"),
         "{}",
-        ended.stdout
+        output.stdout
     );
 }
 
 #[tokio::test]
 async fn missing_configuration_is_reported_with_the_remedy() {
     for command in ["login", "logout", "status"] {
-        let bare = proxy::new().env("PROXY_UPSTREAMS", "");
-        let ended = run(bare, &format!("{command} linear")).await;
-        ended.assert(
+        let without_configuration = proxy::new().env("PROXY_UPSTREAMS", "");
+        let output = run(without_configuration, &format!("{command} linear")).await;
+        output.assert(
             2,
             "mcp-manifold: no upstream is configured; set PROXY_UPSTREAMS",
         );
-        ended.assert(2, "or name the server here, with `linear --url https://…`");
-        let ended = run(
-            three(),
+        output.assert(2, "or name the server here, with `linear --url https://…`");
+        let output = run(
+            three_upstreams(),
             &format!("{command} linear --url http://mcp.example.com/mcp"),
         )
         .await;
-        ended.assert(
+        output.assert(
             2,
             "--url: `http://mcp.example.com/mcp` would send tokens in the clear",
         );

@@ -1,14 +1,14 @@
-//! What `status` says of each upstream, to people and to programs.
+//! The output of `status` for each upstream, as a table and as JSON.
 
 use serde_json::{Value, json};
 
-use super::{Ended, Setup, setup};
+use super::{CommandOutput, Setup, setup};
 use testkit::oauth::{Part, server};
 use testkit::{Endpoint, proxy, upstream};
 
 impl Setup {
-    /// Has the stored token end long ago.
-    fn end_token(&self) {
+    /// Sets the expiry of the stored token to a time long ago.
+    fn expire_token(&self) {
         let file = self.folder().join("tokens.json");
         let mut tokens: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         assert!(tokens["expires_at"].is_u64(), "{tokens}");
@@ -18,13 +18,13 @@ impl Setup {
     }
 }
 
-/// The JSON with what differs from run to run replaced.
-async fn json_of(setup: &Setup, line: &str, code: i32) -> String {
-    let ended = setup.run(line).await;
-    assert_eq!(ended.code, code, "{}", ended.stderr);
-    let text = ended.stdout.replace(&setup.upstream.url(), "(url)");
+/// The JSON output, with the values that differ between runs replaced.
+async fn normalized_json(setup: &Setup, line: &str, code: i32) -> String {
+    let output = setup.run(line).await;
+    assert_eq!(output.code, code, "{}", output.stderr);
+    let text = output.stdout.replace(&setup.upstream.url(), "(url)");
     let mut text = text.replace(&setup.server.issuer(), "(issuer)");
-    let row = &ended.json()["upstreams"][0];
+    let row = &output.json()["upstreams"][0];
     for (key, shown) in [("clientId", "\"(id)\""), ("expiresAt", "1800000000")] {
         if !row[key].is_null() {
             text = text.replace(&row[key].to_string(), shown);
@@ -36,12 +36,12 @@ async fn json_of(setup: &Setup, line: &str, code: i32) -> String {
 #[tokio::test]
 async fn json_status_reports_the_login() {
     let setup = setup(server().scopes("read write")).await;
-    insta::assert_snapshot!("before", json_of(&setup, "status --json", 1).await);
+    insta::assert_snapshot!("before", normalized_json(&setup, "status --json", 1).await);
     setup.sign_in().await;
-    insta::assert_snapshot!("after", json_of(&setup, "status --json", 0).await);
+    insta::assert_snapshot!("after", normalized_json(&setup, "status --json", 0).await);
     insta::assert_snapshot!(
         "offline",
-        json_of(&setup, "status --json --offline", 0).await
+        normalized_json(&setup, "status --json --offline", 0).await
     );
     assert_eq!(setup.server.count(Part::Authorization), 1);
     assert_eq!(setup.server.count(Part::Registration), 1);
@@ -53,7 +53,7 @@ async fn table_shows_missing_sign_in_and_the_command_to_run() {
     let open = upstream::legacy().tool("a").start().await;
     let status = || {
         let command = setup.command("status").upstream("open", &open);
-        async { Ended::new(command.output().await) }
+        async { CommandOutput::new(command.output().await) }
     };
     let before = status().await;
     assert_eq!(before.code, 1, "{}", before.stdout);
@@ -77,7 +77,7 @@ async fn table_shows_missing_sign_in_and_the_command_to_run() {
             "linear: the server needs you to sign in; run `mcp-manifold login linear`"
         ]
     );
-    assert!(setup.stored().is_empty());
+    assert!(setup.stored_files().is_empty());
 
     setup.sign_in().await;
     let after = status().await;
@@ -94,12 +94,12 @@ async fn table_shows_missing_sign_in_and_the_command_to_run() {
 #[tokio::test]
 async fn offline_status_contacts_no_server() {
     let setup = setup(server()).await;
-    let ended = setup.run("status --offline").await;
-    assert_eq!(ended.code, 0);
+    let output = setup.run("status --offline").await;
+    assert_eq!(output.code, 0);
     assert!(
-        ended.stdout.contains("linear  nothing stored"),
+        output.stdout.contains("linear  nothing stored"),
         "{}",
-        ended.stdout
+        output.stdout
     );
     assert_eq!(setup.upstream.refused(), []);
     assert!(!setup.home.path().join(".mcp-manifold").exists());
@@ -108,7 +108,7 @@ async fn offline_status_contacts_no_server() {
 #[tokio::test]
 async fn pending_login_is_reported_with_its_url() {
     let setup = setup(server()).await;
-    let (mut client, page) = setup.login("login linear --no-browser").await;
+    let (mut client, page) = setup.begin_login("login linear --no-browser").await;
     let status = setup.run("status --json").await;
     assert_eq!(status.code, 1);
     assert_eq!(status.json()["upstreams"][0]["signInUrl"], page);
@@ -119,35 +119,35 @@ async fn pending_login_is_reported_with_its_url() {
 async fn expired_token_is_refreshed_or_reported() {
     let renewed = setup(server()).await;
     renewed.sign_in().await;
-    renewed.end_token();
-    let ended = renewed.run("status --offline").await;
+    renewed.expire_token();
+    let output = renewed.run("status --offline").await;
     assert!(
-        ended.stdout.contains("signed in, renewed when used"),
+        output.stdout.contains("signed in, renewed when used"),
         "{}",
-        ended.stdout
+        output.stdout
     );
-    assert_eq!(ended.code, 0);
+    assert_eq!(output.code, 0);
     assert_eq!(renewed.server.grants("refresh_token").len(), 0);
     assert_eq!(renewed.run("status").await.code, 0);
     assert_eq!(renewed.server.grants("refresh_token").len(), 1);
 
-    // It ends by what the server says, and is good all the same.
-    let ending = setup(server().without_refresh_tokens()).await;
-    ending.sign_in().await;
-    ending.end_token();
-    let ended = ending.run("status --offline").await;
-    assert_eq!(ended.code, 1, "{}", ended.stdout);
+    // The token has expired by its stored time, but the server still accepts it.
+    let not_renewable = setup(server().without_refresh_tokens()).await;
+    not_renewable.sign_in().await;
+    not_renewable.expire_token();
+    let output = not_renewable.run("status --offline").await;
+    assert_eq!(output.code, 1, "{}", output.stdout);
     let missing = "\nlinear: the access token has expired and cannot be renewed; \
                    run `mcp-manifold login linear`\n";
-    assert!(ended.stdout.ends_with(missing), "{}", ended.stdout);
-    assert_eq!(ending.run("status").await.code, 0);
-    ending.server.revoke_all();
-    let ended = ending.run("status").await;
-    assert_eq!(ended.code, 1);
+    assert!(output.stdout.ends_with(missing), "{}", output.stdout);
+    assert_eq!(not_renewable.run("status").await.code, 0);
+    not_renewable.server.revoke_all();
+    let output = not_renewable.run("status").await;
+    assert_eq!(output.code, 1);
     assert!(
-        ended.stdout.contains("linear  not signed in  "),
+        output.stdout.contains("linear  not signed in  "),
         "{}",
-        ended.stdout
+        output.stdout
     );
 }
 
@@ -157,18 +157,18 @@ async fn problems_are_reported_and_exit_with_status_1() {
     setup.sign_in().await;
     let command = setup
         .command("status --json")
-        .upstream("away", "http://127.0.0.1:1/mcp");
+        .upstream("down", "http://127.0.0.1:1/mcp");
     let command = command.upstream("clear", "http://mcp.example.com/mcp");
-    let ended = Ended::new(command.output().await);
-    assert_eq!(ended.code, 1);
-    let json = ended.json();
-    let [linear, away] = &json["upstreams"].as_array().unwrap()[..] else {
+    let output = CommandOutput::new(command.output().await);
+    assert_eq!(output.code, 1);
+    let json = output.json();
+    let [linear, down] = &json["upstreams"].as_array().unwrap()[..] else {
         panic!("{json}");
     };
     assert_eq!(linear["problem"], Value::Null);
-    assert_eq!(away["signIn"], "unknown");
-    assert_eq!(away["command"], Value::Null);
-    let problem = away["problem"].as_str().unwrap();
+    assert_eq!(down["signIn"], "unknown");
+    assert_eq!(down["command"], Value::Null);
+    let problem = down["problem"].as_str().unwrap();
     assert!(
         problem.starts_with("cannot connect to the server: "),
         "{problem}"
@@ -177,12 +177,12 @@ async fn problems_are_reported_and_exit_with_status_1() {
     assert!(problem.contains("upstream `clear`: url: "), "{problem}");
 
     std::fs::write(setup.folder().join("tokens.json"), "{").unwrap();
-    let ended = setup.run("status --offline").await;
-    assert_eq!(ended.code, 1);
+    let output = setup.run("status --offline").await;
+    assert_eq!(output.code, 1);
     assert!(
-        ended.stdout.contains("tokens.json` is damaged"),
+        output.stdout.contains("tokens.json` is damaged"),
         "{}",
-        ended.stdout
+        output.stdout
     );
 }
 
@@ -202,9 +202,9 @@ async fn upstream_without_sign_in_has_no_problem() {
         ),
     ];
     for (extra, shown) in cases {
-        let ended = Ended::new(command(extra, "status").output().await);
-        assert_eq!(ended.code, 0, "{}", ended.stdout);
-        let line = ended.stdout.lines().nth(1).unwrap();
+        let output = CommandOutput::new(command(extra, "status").output().await);
+        assert_eq!(output.code, 0, "{}", output.stdout);
+        let line = output.stdout.lines().nth(1).unwrap();
         assert!(line.starts_with(&format!("open  {shown}  ")), "{line}");
         assert!(
             line.contains("HTTP+SSE 2024-11-05 (legacy), 1 tool"),

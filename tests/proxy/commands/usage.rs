@@ -1,6 +1,6 @@
-//! The command line itself: its help, and calls that are wrong.
+//! The command line: help, invalid arguments, and the page that documents them.
 
-use super::{Ended, setup};
+use super::{CommandOutput, setup};
 use serde_json::json;
 use testkit::oauth::server;
 
@@ -15,18 +15,18 @@ async fn every_command_has_help_with_examples() {
             "{}",
             help.stdout
         );
-        let of_command = setup.run(&format!("{command} --help")).await;
-        assert_eq!(of_command.code, 0);
+        let command_help = setup.run(&format!("{command} --help")).await;
+        assert_eq!(command_help.code, 0);
         let examples = format!("Examples:\n  mcp-manifold {command}");
         assert!(
-            of_command.stdout.contains(&examples),
+            command_help.stdout.contains(&examples),
             "{}",
-            of_command.stdout
+            command_help.stdout
         );
         assert!(
-            of_command.stdout.contains("--url <URL>"),
+            command_help.stdout.contains("--url <URL>"),
             "{}",
-            of_command.stdout
+            command_help.stdout
         );
     }
 }
@@ -40,9 +40,9 @@ async fn invalid_command_line_exits_with_status_2() {
         "login linear docs",
         "status --url",
     ] {
-        let ended = setup.run(line).await;
-        ended.assert(2, "error: ");
-        assert_eq!(ended.stdout, "", "{line}");
+        let output = setup.run(line).await;
+        output.assert(2, "error: ");
+        assert_eq!(output.stdout, "", "{line}");
     }
 }
 
@@ -58,9 +58,9 @@ async fn login_to_an_upstream_without_sign_in_gives_the_reason() {
     ];
     for (extra, why) in off {
         let command = setup.command("login linear").extra("linear", extra);
-        let ended = Ended::new(command.output().await);
-        ended.assert(2, why);
-        assert!(!ended.stderr.contains("hidden"));
+        let output = CommandOutput::new(command.output().await);
+        output.assert(2, why);
+        assert!(!output.stderr.contains("hidden"));
     }
 }
 

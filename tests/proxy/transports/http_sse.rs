@@ -1,4 +1,4 @@
-//! HTTP+SSE of 2024-11-05: the endpoint that the stream names, and the stream's long life.
+//! HTTP+SSE of 2024-11-05: the `endpoint` event, and the lifetime of the event stream.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,19 +6,19 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::{Notify, mpsc};
 
-use crate::transports::{count, says};
+use crate::transports::{count, text_result};
 use testkit::json::{answer, text_of};
 use testkit::raw::{self, Reply, Request, event};
 use testkit::{proxy, upstream};
 
-/// What the stream names, given the server's origin.
+/// Returns the data of the `endpoint` event for the server's origin.
 type Endpoint = fn(&str) -> String;
 
-/// The stream that was opened last, if it has not ended.
+/// The latest event stream, unless it has ended.
 type Stream = Arc<Mutex<Option<mpsc::Sender<Bytes>>>>;
 
-/// Opens another, which names `endpoint` first.
-fn open(stream: &Stream, endpoint: &str) -> Reply {
+/// Opens an event stream whose first event names `endpoint`.
+fn open_stream(stream: &Stream, endpoint: &str) -> Reply {
     let (sender, receiver) = mpsc::channel(64);
     let named = format!("event: endpoint\ndata: {endpoint}\n\n");
     sender.try_send(named.into()).unwrap();
@@ -26,8 +26,8 @@ fn open(stream: &Stream, endpoint: &str) -> Reply {
     Reply::stream(receiver)
 }
 
-/// Answers a request on the stream, as a server with one tool `t` that says `ok`.
-fn answer_on(stream: &Stream, request: &Request) {
+/// Responds to a request on the stream, as a server with one tool `t` that returns `ok`.
+fn respond_on(stream: &Stream, request: &Request) {
     let result = match request.rpc_method().as_str() {
         "initialize" => json!({
             "protocolVersion": "2024-11-05",
@@ -35,7 +35,7 @@ fn answer_on(stream: &Stream, request: &Request) {
             "serverInfo": {"name": "raw", "version": "1"},
         }),
         "tools/list" => json!({"tools": [{"name": "t", "inputSchema": {"type": "object"}}]}),
-        _ => says("ok"),
+        _ => text_result("ok"),
     };
     if request.id_bytes().is_some() {
         let stream = stream.lock().unwrap().clone().unwrap();
@@ -44,18 +44,21 @@ fn answer_on(stream: &Stream, request: &Request) {
     }
 }
 
-/// A server that names `endpoint`, written for its own origin, and answers there alone.
-fn naming(endpoint: impl Fn(&str) -> String + Send + Sync + 'static, path: &str) -> raw::Server {
+/// A server whose stream names `endpoint`, and which accepts requests at `path` only.
+fn server_with_endpoint(
+    endpoint: impl Fn(&str) -> String + Send + Sync + 'static,
+    path: &str,
+) -> raw::Server {
     let stream = Stream::default();
     let path = path.to_owned();
     raw::server(move |request: Request| {
         let reply = match request.method.as_str() {
             "GET" => {
                 let origin = format!("http://{}", request.header("host").unwrap());
-                open(&stream, &endpoint(&origin))
+                open_stream(&stream, &endpoint(&origin))
             }
             _ if request.path == path => {
-                answer_on(&stream, &request);
+                respond_on(&stream, &request);
                 Reply::status(202)
             }
             _ => Reply::status(404),
@@ -74,7 +77,7 @@ async fn endpoint_is_resolved_against_the_stream_url() {
         (|origin| format!("{origin}/whole"), "/whole"),
     ];
     for (endpoint, path) in cases {
-        let server = naming(endpoint, path);
+        let server = server_with_endpoint(endpoint, path);
         let url = server.url_of("/v1/sse");
         let proxy = proxy::new().upstream("a", url.as_str());
         let headers = json!({"transport": "sse", "headers": {"X-Api-Key": "k-1"}});
@@ -108,7 +111,7 @@ async fn endpoint_of_another_origin_is_rejected_and_not_contacted() {
     ];
     for endpoint in cases {
         let named = endpoint.clone();
-        let server = naming(move |_| named.clone(), "/message");
+        let server = server_with_endpoint(move |_| named.clone(), "/message");
         let url = server.url_of("/sse");
         let proxy = proxy::new().upstream("a", url.as_str());
         let headers = json!({"transport": "sse", "headers": {"Authorization": "Bearer t-1"}});
@@ -132,17 +135,17 @@ async fn call_whose_post_outlives_the_stream_gets_an_error() {
         let (stream, again) = (stream.clone(), again.clone());
         async move {
             if request.method == "GET" {
-                let opened = open(&stream, "/message");
+                let opened = open_stream(&stream, "/message");
                 again.notify_one();
                 return opened;
             }
             if request.is("tools/call") {
                 again.notified().await;
-                // The proxy sees the stream end, and opens another, before the POST is answered.
+                // The stream ends and the proxy opens another before the POST gets its response.
                 stream.lock().unwrap().take();
                 again.notified().await;
             } else {
-                answer_on(&stream, &request);
+                respond_on(&stream, &request);
             }
             Reply::status(202)
         }
@@ -186,11 +189,11 @@ async fn event_of_several_mib_passes_whole() {
     let text = large.clone();
     let server = upstream::http_sse()
         .tool("large")
-        .reply_with(move |_| says(&text).to_string().into_bytes());
+        .reply_with(move |_| text_result(&text).to_string().into_bytes());
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let response = client.call("large", json!({})).await;
-    assert!(text_of(&response) == large, "it came changed");
+    assert!(text_of(&response) == large, "the event was changed");
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! Streamable HTTP of 2025-03-26 to 2025-11-25: headers, replies of both types, the session.
+//! Streamable HTTP of 2025-03-26 to 2025-11-25: headers, responses of both types, and the session.
 
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::transports::{count, log_message, says};
+use crate::transports::{count, log_message, text_result};
 use testkit::json::{answer, text_of};
 use testkit::raw::{self, Reply, event};
 use testkit::{proxy, upstream};
@@ -83,7 +83,7 @@ async fn response_stream_messages_precede_the_response_in_order() {
         for n in 1..=20 {
             call.send(log_message(&n.to_string())).await;
         }
-        says("done").to_string().into_bytes()
+        text_result("done").to_string().into_bytes()
     });
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
@@ -119,7 +119,7 @@ async fn server_without_sessions_gets_no_session_id() {
                 let tools = json!({"tools": [{"name": "t", "inputSchema": {"type": "object"}}]});
                 Reply::json(answer(&request, &tools))
             }
-            ("POST", "tools/call") => Reply::json(answer(&request, &says("ok"))),
+            ("POST", "tools/call") => Reply::json(answer(&request, &text_result("ok"))),
             ("POST", "notifications/initialized") => Reply::status(202),
             ("POST", _) => Reply::status(400),
             _ => Reply::status(405),
@@ -153,12 +153,12 @@ async fn expired_session_is_replaced_and_the_call_runs_once() {
     assert_eq!(text_of(&response), r#"search {"q":1}"#);
     assert_eq!(server.calls().len(), 1);
     let requests = server.raw.requests();
-    let begun: Vec<_> = requests
+    let initializations: Vec<_> = requests
         .iter()
         .filter(|request| request.is("initialize"))
         .collect();
-    assert_eq!(begun.len(), 2);
-    assert_eq!(begun[1].header("mcp-session-id"), None);
+    assert_eq!(initializations.len(), 2);
+    assert_eq!(initializations[1].header("mcp-session-id"), None);
     let last = requests.iter().rfind(|request| request.is("tools/call"));
     assert_eq!(last.unwrap().header("mcp-session-id"), Some("session-2"));
 }
@@ -169,7 +169,7 @@ async fn batches_of_2025_03_26_are_split() {
         let server = upstream::legacy().versions(["2025-03-26"]).tool("search");
         let server = server.intercept(move |request| {
             request.is("tools/call").then(|| {
-                let answer = answer(request, &says("batched"));
+                let answer = answer(request, &text_result("batched"));
                 let batch = format!(" [ {} , {answer} ] ", log_message("first"));
                 match sse {
                     true => Reply::sse([event(batch)]),
@@ -217,20 +217,23 @@ async fn server_losing_every_session_is_retried_with_backoff() {
         let mut client = proxy::new().upstream("a", &server).start().await;
         assert_eq!(client.tool_names().await, [""; 0]);
         client.wait_for_stderr("retry_in").await;
-        let begun = count(&server.raw.requests(), "initialize");
-        assert!(begun <= 3, "{status}: {begun} sessions opened");
+        let initializations = count(&server.raw.requests(), "initialize");
+        assert!(
+            initializations <= 3,
+            "{status}: {initializations} sessions opened"
+        );
     }
 }
 
 #[tokio::test]
 async fn session_rejected_by_error_message_is_replaced() {
     let forgotten = Arc::new(Mutex::new(None::<String>));
-    let gone = forgotten.clone();
+    let forgotten_session = forgotten.clone();
     let server = upstream::legacy().tool("work").intercept(move |request| {
         let refusal = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}"#;
         let session = request.header("mcp-session-id")?;
-        let is_gone = gone.lock().unwrap().as_deref() == Some(session);
-        is_gone.then(|| Reply::json(refusal).with_status(400))
+        let is_forgotten = forgotten_session.lock().unwrap().as_deref() == Some(session);
+        is_forgotten.then(|| Reply::json(refusal).with_status(400))
     });
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
@@ -240,9 +243,13 @@ async fn session_rejected_by_error_message_is_replaced() {
         .into_iter()
         .find_map(|r| r.header("mcp-session-id").map(str::to_owned));
     *forgotten.lock().unwrap() = Some(session.unwrap());
-    let answer = client.call("work", json!({})).await;
-    assert!(answer["result"].is_object(), "{answer}");
-    assert_eq!(server.calls().len(), 2, "one before, one after");
+    let response = client.call("work", json!({})).await;
+    assert!(response["result"].is_object(), "{response}");
+    assert_eq!(
+        server.calls().len(),
+        2,
+        "one call before the rejection and one after"
+    );
     let initialized = server
         .raw
         .requests()

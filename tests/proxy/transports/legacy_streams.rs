@@ -1,12 +1,12 @@
-//! The streams of a legacy upstream: the standalone one, and replies that break off and are
-//! resumed (MCP 2025-11-25 § Resumability and Redelivery).
+//! The event streams of a legacy upstream: the standalone stream, and response streams that break
+//! off and are resumed (MCP 2025-11-25 § Resumability and Redelivery).
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::transports::{count, log_message, says};
+use crate::transports::{count, log_message, text_result};
 use testkit::json::{answer, text_of};
 use testkit::raw::{Reply, Request, event};
 use testkit::{proxy, upstream};
@@ -48,7 +48,7 @@ async fn ended_standalone_stream_is_reopened() {
 
 #[tokio::test]
 async fn rejected_standalone_stream_is_not_retried() {
-    // 405 is what the specification asks for; others have no route for it at all.
+    // The specification requires 405. Some servers have no route for GET at all.
     for status in [405, 404, 400] {
         let server = upstream::legacy().tool("search");
         let server = server.intercept(move |request| {
@@ -71,8 +71,10 @@ async fn rejected_standalone_stream_is_not_retried() {
     }
 }
 
-/// A server whose calls break off `cuts` times, each time after an event with an id.
-fn breaking(cuts: usize, clean: bool) -> upstream::Builder {
+/// A server whose response streams break off `cuts` times, each time after an event with an id.
+///
+/// With `clean`, the body ends properly instead of with an error.
+fn breaking_server(cuts: usize, clean: bool) -> upstream::Builder {
     let call: Arc<Mutex<Option<Request>>> = Arc::default();
     let server = upstream::legacy().tool("slow").without_server_stream();
     server.intercept(move |request| {
@@ -90,7 +92,7 @@ fn breaking(cuts: usize, clean: bool) -> upstream::Builder {
         };
         if at == cuts {
             let call = call.lock().unwrap().clone().unwrap();
-            return Some(Reply::sse([event(answer(&call, &says("resumed")))]));
+            return Some(Reply::sse([event(answer(&call, &text_result("resumed")))]));
         }
         let next = at + 1;
         let log = log_message(&format!("part {next}"));
@@ -104,7 +106,7 @@ fn breaking(cuts: usize, clean: bool) -> upstream::Builder {
 async fn broken_response_stream_resumes_after_the_last_event() {
     for clean in [false, true] {
         for cuts in [1, 3] {
-            let server = breaking(cuts, clean).start().await;
+            let server = breaking_server(cuts, clean).start().await;
             let mut client = proxy::new().upstream("a", &server).start().await;
             client.initialize().await;
             client.wait_for_tools(&["slow"]).await;
@@ -142,7 +144,7 @@ async fn event_id_without_data_suffices_to_resume() {
         }
         (request.header("last-event-id")? == "primed").then(|| {
             let call = call.lock().unwrap().clone().unwrap();
-            Reply::sse([event(answer(&call, &says("polled")))])
+            Reply::sse([event(answer(&call, &text_result("polled")))])
         })
     });
     let server = server.start().await;
@@ -153,7 +155,7 @@ async fn event_id_without_data_suffices_to_resume() {
 
 #[tokio::test]
 async fn resume_waits_for_the_retry_delay_of_the_server() {
-    // More than the proxy waits by itself.
+    // Longer than the proxy's own delay.
     const RETRY: Duration = Duration::from_millis(1300);
     let call: Arc<Mutex<Option<(Request, Instant)>>> = Arc::default();
     let server = upstream::legacy().tool("slow").without_server_stream();
@@ -170,7 +172,7 @@ async fn resume_waits_for_the_retry_delay_of_the_server() {
             true => "in time",
             false => "too soon",
         };
-        Some(Reply::sse([event(answer(&call, &says(text)))]))
+        Some(Reply::sse([event(answer(&call, &text_result(text)))]))
     });
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
@@ -190,7 +192,7 @@ async fn retry_delay_of_a_day_is_limited_by_the_call_timeout() {
         }
         request.header("last-event-id")?;
         let call = call.clone().unwrap();
-        Some(Reply::sse([event(answer(&call, &says("polled")))]))
+        Some(Reply::sse([event(answer(&call, &text_result("polled")))]))
     });
     let server = server.start().await;
     let builder = proxy::new().upstream("a", &server);

@@ -1,4 +1,4 @@
-//! What goes over the wire to an upstream of each transport, and what its answers may look like.
+//! The requests to an upstream of each transport, and the forms of its responses.
 
 mod http_sse;
 mod legacy;
@@ -10,19 +10,19 @@ mod redirects;
 use serde_json::{Value, json};
 use testkit::raw::Request;
 
-/// The result of a tool that says `text`.
-fn says(text: &str) -> Value {
+/// A tool result with the content `text`.
+fn text_result(text: &str) -> Value {
     json!({"content": [{"type": "text", "text": text}], "resultType": "complete"})
 }
 
-/// A message of the server's log.
+/// A log notification with the data `text`.
 fn log_message(text: &str) -> String {
     let params = json!({"level": "info", "data": text});
     json!({"jsonrpc": "2.0", "method": "notifications/message", "params": params}).to_string()
 }
 
-/// How many of `requests` ask for `method`.
+/// The number of `requests` with `method`.
 fn count(requests: &[Request], method: &str) -> usize {
-    let asks = requests.iter().filter(|request| request.is(method));
-    asks.count()
+    let matching = requests.iter().filter(|request| request.is(method));
+    matching.count()
 }

@@ -1,4 +1,4 @@
-//! Streamable HTTP of 2026-07-28: every request complete in itself, and what its refusals lead to.
+//! Streamable HTTP of 2026-07-28: requests that carry their own metadata, and rejected requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +12,8 @@ use testkit::{proxy, upstream};
 
 const KEY: &str = "io.modelcontextprotocol/";
 
-/// A refusal of `request` with this code.
-fn refused(request: &Request, code: i32, data: &Value) -> Reply {
+/// A reply that rejects `request` with `code`.
+fn rejection(request: &Request, code: i32, data: &Value) -> Reply {
     let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();
     let error = json!({"code": code, "message": "refused", "data": data});
     let message = json!({"jsonrpc": "2.0", "id": id, "error": error});
@@ -92,7 +92,7 @@ async fn rejected_header_relists_tools_and_retries_the_call_once() {
     let mut client = proxy::new().upstream("a", &server).start().await;
     assert_eq!(client.tool_names().await, ["search"]);
 
-    // The server asks for a header from now on, and says so to nobody.
+    // From now on the server requires a header, without a list change notification.
     let schema = json!({
         "type": "object",
         "properties": {"region": {"type": "string", "x-mcp-header": "Region"}},
@@ -108,13 +108,13 @@ async fn rejected_header_relists_tools_and_retries_the_call_once() {
     assert_eq!(calls[1].header("mcp-param-region"), Some("eu"));
     assert_ne!(calls[0].id_bytes(), calls[1].id_bytes(), "a new id");
     assert_eq!(count(&requests, "tools/list"), 2);
-    assert_eq!(server.calls().len(), 1, "it ran once");
+    assert_eq!(server.calls().len(), 1, "the tool ran once");
 }
 
 #[tokio::test]
 async fn header_rejected_twice_fails_the_call() {
     let server = upstream::modern().tool("search").intercept(|request| {
-        let mismatch = || refused(request, -32020, &json!({"n": 1}));
+        let mismatch = || rejection(request, -32020, &json!({"n": 1}));
         request.is("tools/call").then(mismatch)
     });
     let server = server.start().await;
@@ -131,8 +131,8 @@ async fn header_rejected_twice_fails_the_call() {
 async fn other_errors_of_a_call_are_forwarded_and_not_retried() {
     for (status, code) in [(400, -32602), (404, -32601), (400, -32021), (500, -32603)] {
         let server = upstream::modern().tool("search").intercept(move |request| {
-            let refused = || refused(request, code, &json!({"n": 1})).with_status(status);
-            request.is("tools/call").then(refused)
+            let rejection = || rejection(request, code, &json!({"n": 1})).with_status(status);
+            request.is("tools/call").then(rejection)
         });
         let server = server.start().await;
         let mut client = proxy::new().upstream("a", &server).start().await;
@@ -149,7 +149,7 @@ async fn server_that_drops_the_revision_is_probed_again() {
     let is_back = rolled_back.clone();
     let unsupported = |request: &Request| {
         let data = json!({"supported": ["2025-11-25"], "requested": "2026-07-28"});
-        refused(request, -32022, &data)
+        rejection(request, -32022, &data)
     };
     let server = upstream::legacy().tool("search").intercept(move |request| {
         if is_back.load(Ordering::Relaxed) {
@@ -181,7 +181,9 @@ async fn server_that_drops_the_revision_is_probed_again() {
 async fn event_stream_may_carry_messages_before_the_response() {
     let server = upstream::modern().tool("slow").on_call(|call| async move {
         call.send(log_message("begun")).await;
-        crate::transports::says("done").to_string().into_bytes()
+        crate::transports::text_result("done")
+            .to_string()
+            .into_bytes()
     });
     let server = server.sse_replies().start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;

@@ -1,5 +1,5 @@
-//! What of a call stands in headers as well (MCP 2026-07-28 § Request Metadata, and Custom Headers
-//! from Tool Parameters). The scripted server refuses every header that does not match the body.
+//! The parts of a call that are repeated in headers (MCP 2026-07-28 § Request Metadata, and Custom
+//! Headers from Tool Parameters). The scripted server rejects a header that differs from the body.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +12,7 @@ fn tool(name: &str, schema: &Value) -> String {
     json!({"name": name, "inputSchema": schema}).to_string()
 }
 
-/// The header value that stands for `text` where it cannot stand itself.
+/// The header value of a `text` that no header can carry.
 fn base64(text: &str) -> String {
     format!("=?base64?{}?=", BASE64_STANDARD.encode(text))
 }
@@ -85,9 +85,9 @@ async fn annotated_parameters_are_sent_in_headers() {
         let line = format!(
             r#"{{"jsonrpc":"2.0","id":"c{number}","method":"tools/call","params":{{"name":"find","arguments":{arguments}}}}}"#
         );
-        let answer = client.exchange(line, &format!("\"c{number}\"")).await;
-        let answer: Value = serde_json::from_slice(&answer).unwrap();
-        assert_eq!(text_of(&answer), format!("find {arguments}"));
+        let response = client.exchange(line, &format!("\"c{number}\"")).await;
+        let response: Value = serde_json::from_slice(&response).unwrap();
+        assert_eq!(text_of(&response), format!("find {arguments}"));
 
         let calls = server
             .raw
@@ -99,8 +99,8 @@ async fn annotated_parameters_are_sent_in_headers() {
             let sent = call.header(&format!("mcp-param-{name}"));
             assert_eq!(sent, *expected, "{name} of {arguments}");
         }
-        let mirrored = |(name, _): &&(String, String)| name.starts_with("mcp-param-");
-        let sent = call.headers.iter().filter(mirrored).count();
+        let is_param_header = |(name, _): &&(String, String)| name.starts_with("mcp-param-");
+        let sent = call.headers.iter().filter(is_param_header).count();
         assert_eq!(sent, expected.iter().flatten().count(), "{arguments}");
     }
 }
@@ -150,7 +150,7 @@ async fn tool_with_an_invalid_annotation_is_hidden_and_logged() {
     let mut client = proxy.start().await;
 
     let names = client.tool_names().await;
-    // Annotations mean nothing to the legacy era.
+    // The legacy era ignores these annotations.
     assert_eq!(names[..2], ["good", "good_too"]);
     assert_eq!(names.len(), 2 + invalid.len(), "{names:?}");
     for (name, _) in &invalid {

@@ -1,5 +1,5 @@
-//! Redirects are followed within the origin and only where method and body stay; what is
-//! configured for one origin never reaches another.
+//! Redirects are followed only within the origin, and only if method and body stay.
+//! Headers configured for one origin never reach another.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ testkit::per_kind! {
     call_redirected_to_another_origin_fails_and_has_not_run
 }
 
-/// The configured secrets of these tests.
+/// Configured headers with secrets.
 fn secrets() -> Value {
     json!({"headers": {"Authorization": "Bearer t-1", "X-Api-Key": "k-1"}})
 }
