@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::pages::{Page, pages};
-use crate::source::{below, files};
+use crate::source::{File, below, files};
 
 /// The pages that describe the code. Decisions also name files of other projects, and files that are gone.
 fn described() -> impl Iterator<Item = &'static Page> {
@@ -33,6 +33,17 @@ fn named_items(prose: &str) -> impl Iterator<Item = &str> {
     quoted(prose)
         .map(|text| text.trim_end_matches("()"))
         .filter(is_item)
+}
+
+/// Returns `true` if `src/` has a type of this name, or a function if the name is in lower case.
+fn is_defined(name: &str) -> bool {
+    let is_function = name.starts_with(|c: char| c.is_lowercase());
+    let defines = |file: &File| {
+        let words = file.words();
+        let mut pairs = words.windows(2);
+        pairs.any(|pair| pair[1] == name && (!is_function || pair[0] == "fn"))
+    };
+    files().iter().any(defines)
 }
 
 #[test]
@@ -69,8 +80,7 @@ fn every_item_that_the_architecture_names_exists() {
     for page in architecture {
         for name in named_items(&page.prose()) {
             seen += 1;
-            let exists = |part: &str| files().iter().any(|file| file.has_word(part));
-            if !name.split("::").all(exists) {
+            if !name.split("::").all(is_defined) {
                 missing.push(format!("{}: {name}", page.path));
             }
         }
