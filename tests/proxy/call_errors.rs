@@ -112,8 +112,8 @@ async fn start_failing_server(kind: upstream::Builder) -> Upstream {
     kind.intercept(fault_reply).start().await
 }
 
-/// Makes all faulty calls of `bad` concurrently, each with a call to another upstream that must succeed.
-/// Returns the errors, one a line.
+/// Makes all faulty calls of `bad` concurrently, each with a call to another upstream that must
+/// succeed. Returns the errors, one a line.
 async fn collect_errors(bad: &Upstream) -> String {
     let good = upstream::modern().tool("works").start().await;
     let mut client = proxy::new()

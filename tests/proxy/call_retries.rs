@@ -42,7 +42,7 @@ fn ways_to_lose_a_call() -> [NamedReply; 6] {
         ("half a stream", |_| {
             Reply::sse(["event: message\ndata: {\"jsonrpc\""]).broken_off()
         }),
-        ("a stream without the answer", |_| {
+        ("a stream without the response", |_| {
             Reply::sse([": nothing\n\n"])
         }),
     ]

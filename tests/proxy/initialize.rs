@@ -54,7 +54,7 @@ async fn discover_result_has_versions_cache_hints_and_server_info() {
 #[tokio::test]
 async fn all_capabilities_are_declared_until_all_upstreams_connect() {
     let server = upstream::legacy().tool("a").start().await;
-    let everything = json!({
+    let all_capabilities = json!({
         "completions": {},
         "logging": {},
         "prompts": {"listChanged": true},
@@ -62,7 +62,7 @@ async fn all_capabilities_are_declared_until_all_upstreams_connect() {
         "tools": {"listChanged": true},
     });
     // Only 2025-11-25 defines tasks outside of an extension.
-    let mut with_tasks = everything.clone();
+    let mut with_tasks = all_capabilities.clone();
     with_tasks["tasks"] = json!({"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}});
     let builder = proxy::new()
         .upstream("a", &server)
@@ -73,7 +73,7 @@ async fn all_capabilities_are_declared_until_all_upstreams_connect() {
         assert_eq!(initialized["capabilities"], with_tasks, "{round}");
         let discovered = client.modern("server/discover", json!({})).await;
         let capabilities = &discovered["result"]["capabilities"];
-        assert_eq!(*capabilities, everything, "{round}");
+        assert_eq!(*capabilities, all_capabilities, "{round}");
         assert_eq!(client.tool_names().await, ["a"]);
     }
 }

@@ -141,7 +141,8 @@ async fn invalid_line_is_rejected_and_the_next_call_is_forwarded() {
     client.assert_every_line_is_json_rpc();
 }
 
-/// Adds a tool whose long calls get the result `text`. It reads only their first bytes, since parsing takes seconds.
+/// Adds a tool whose long calls get the result `text`. Only their first bytes are read, since parsing
+/// takes seconds.
 fn answer_long_calls(text: Arc<str>, events: bool, builder: Builder) -> Builder {
     builder.tool("echo").intercept(move |request| {
         if request.body.len() < LONGEST {

@@ -17,8 +17,8 @@ impl Endpoint for WithSecrets {
 async fn secrets_are_logged_at_no_level() {
     // The scripted servers accept only their own path.
     let (legacy, modern) = (server_with_query(true), server_with_query(false));
-    let gone = raw::server(|_| async { Reply::hang() });
-    gone.stop().await;
+    let down = raw::server(|_| async { Reply::hang() });
+    down.stop().await;
     let signed_out = raw::server(|_| async { Reply::status(401) });
     let moved = raw::server(|_| async {
         Reply::status(307).header(
@@ -35,7 +35,7 @@ async fn secrets_are_logged_at_no_level() {
     for (name, url) in [
         ("legacy", legacy.url()),
         ("modern", modern.url()),
-        ("gone", gone.url()),
+        ("down", down.url()),
         ("signed-out", signed_out.url()),
         ("moved", moved.url()),
     ] {
@@ -52,7 +52,7 @@ async fn secrets_are_logged_at_no_level() {
     for name in ["legacy", "modern", "sse"] {
         client.call(name, json!({})).await;
     }
-    for name in ["gone", "signed-out", "moved"] {
+    for name in ["down", "signed-out", "moved"] {
         client.wait_for_stderr(&format!("name={name}")).await;
     }
     assert_eq!(client.close().await.code(), Some(0));
@@ -112,7 +112,7 @@ async fn untrusted_text_forges_no_log_line_or_terminal_control() {
     let version = json!({"protocolVersion": FORGED, "capabilities": {}, "serverInfo": {}});
     let schema = json!({"properties": {"p": {"type": "string", "x-mcp-header": FORGED}}});
     let tool = json!({"name": FORGED, "inputSchema": schema}).to_string();
-    let refuses = upstream::legacy().intercept(move |request| {
+    let rejects = upstream::legacy().intercept(move |request| {
         let id: Value = serde_json::from_slice(&request.id_bytes()?).ok()?;
         let response = json!({"jsonrpc": "2.0", "id": id, "result": version});
         request
@@ -148,12 +148,12 @@ async fn untrusted_text_forges_no_log_line_or_terminal_control() {
         let odd = "event: \u{1b}[31m\ndata: 1\n\n".as_bytes().to_vec();
         (request.tool() == "e").then(|| Reply::sse([odd, event(response.concat())]))
     });
-    let (refuses, fails) = (refuses.start().await, fails.start().await);
+    let (rejects, fails) = (rejects.start().await, fails.start().await);
     let (odd_tool, talks) = (odd_tool.start().await, talks.start().await);
     let (odd_status, odd_event) = (odd_status.start().await, odd_event.start().await);
     for filter in ["mcp_manifold=info", "trace"] {
         let mut client = proxy::new()
-            .upstream("refuses", &refuses)
+            .upstream("rejects", &rejects)
             .upstream("fails", &fails)
             .upstream("odd-tool", &odd_tool)
             .upstream("talks", &talks)
@@ -169,7 +169,7 @@ async fn untrusted_text_forges_no_log_line_or_terminal_control() {
         }
         client.notify(FORGED, json!({})).await;
         client.request(FORGED, json!({})).await;
-        for name in ["refuses", "fails", "odd-tool"] {
+        for name in ["rejects", "fails", "odd-tool"] {
             client.wait_for_stderr(&format!("name={name}")).await;
         }
         assert_eq!(client.close().await.code(), Some(0));

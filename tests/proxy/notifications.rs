@@ -1,4 +1,5 @@
-//! Notifications of a call precede its response, in order. The client receives only those it requested.
+//! Notifications of a call precede its response, in order. The client receives only those that it
+//! requested.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

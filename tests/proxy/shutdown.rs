@@ -17,7 +17,7 @@ async fn never_respond(_: Call) -> Vec<u8> {
     std::future::pending().await
 }
 
-/// A client with a call in flight to an upstream of each kind, and a fourth upstream that never responds.
+/// A client with a call in flight to an upstream of each kind. A fourth upstream never responds.
 struct InFlight {
     client: Client,
     legacy: Upstream,

@@ -5,7 +5,7 @@ use testkit::proxy::Client;
 use testkit::raw::{self, Reply};
 use testkit::{proxy, upstream};
 
-/// Runs an ordinary session: a listing, calls that succeed and fail, a ping, an invalid line and the end.
+/// Runs an ordinary session: a listing, calls that succeed and fail, a ping and an invalid line.
 async fn run_session(client: &mut Client) {
     client.initialize().await;
     client.tools().await;
@@ -32,12 +32,12 @@ fn good_and_bad(kind: upstream::Builder) -> upstream::Builder {
 #[tokio::test]
 async fn ordinary_session_logs_one_line_per_upstream() {
     let up = good_and_bad(upstream::legacy()).start().await;
-    let gone = raw::server(|_| async { Reply::hang() });
-    gone.stop().await;
+    let down = raw::server(|_| async { Reply::hang() });
+    down.stop().await;
     for (name, value) in [("DEBUG", "0"), ("DEBUG", ""), ("RUST_LOG", "")] {
         let mut client = proxy::new()
             .upstream("up", &up)
-            .upstream("gone", &gone)
+            .upstream("down", &down)
             .env(name, value)
             .start()
             .await;
@@ -52,7 +52,7 @@ async fn ordinary_session_logs_one_line_per_upstream() {
             lines[1].starts_with("WARN upstream: not connected"),
             "{stderr}"
         );
-        assert!(lines[1].ends_with("name=gone"), "{stderr}");
+        assert!(lines[1].ends_with("name=down"), "{stderr}");
     }
 }
 

@@ -21,18 +21,18 @@ fn without_os_error_number(text: &str) -> String {
 
 #[tokio::test]
 async fn call_to_a_stopped_upstream_names_it_and_has_not_run() {
-    let gone = upstream::legacy().tool("pay").start().await;
+    let stopped = upstream::legacy().tool("pay").start().await;
     let good = upstream::legacy().tool("works").start().await;
     let mut client = proxy::new()
-        .upstream("shop", &gone)
+        .upstream("shop", &stopped)
         .upstream("good", &good)
         .env("PROXY_CONNECT_WAIT", "300ms")
         .start()
         .await;
     client.initialize().await;
     assert_eq!(client.tool_names().await, ["pay", "works"]);
-    gone.raw.stop().await;
-    let port = gone.raw.address().port().to_string();
+    stopped.raw.stop().await;
+    let port = stopped.raw.address().port().to_string();
     let failed = client.call("pay", json!({})).await;
     let message = failed["error"]["message"].as_str().unwrap();
     let message = message.replace(&port, "PORT");

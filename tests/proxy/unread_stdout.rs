@@ -60,7 +60,7 @@ fn call(id: u64, name: &str) -> Value {
 async fn start_large_response(child: &mut Child, stdout: &mut ChildStdout) -> Vec<u8> {
     write_lines(child, [call(1, "large")]).await;
     let mut text = vec![0; 1];
-    within("the answer to begin", stdout.read_exact(&mut text))
+    within("the response to begin", stdout.read_exact(&mut text))
         .await
         .unwrap();
     text
@@ -93,7 +93,7 @@ async fn client_that_stops_reading_does_not_keep_the_process_alive() {
     let builder = proxy::new().upstream("large", &upstream);
     let (mut child, mut stdout) = start_unread(&builder);
     write_lines(&mut child, (1..=4).map(|id| call(id, "large"))).await;
-    within("an answer to begin", stdout.read_u8())
+    within("a response to begin", stdout.read_u8())
         .await
         .unwrap();
     child.stdin = None;
@@ -111,7 +111,7 @@ async fn closed_stdout_ends_the_process_quietly() {
         write_lines(&mut child, [testkit::http::initialize()]).await;
         if reads {
             let response = stdout.read_u8();
-            within("an answer", response).await.unwrap();
+            within("a response", response).await.unwrap();
         }
         drop(stdout);
         let mut stderr = child.stderr.take().unwrap();
@@ -146,7 +146,7 @@ async fn closed_stdout_socket_ends_the_process() {
         drop(command);
         write_lines(&mut child, [testkit::http::initialize()]).await;
         if reads {
-            within("an answer", stdout.read_u8()).await.unwrap();
+            within("a response", stdout.read_u8()).await.unwrap();
         }
         // The read half stays open.
         stdout.shutdown().await.unwrap();
@@ -155,7 +155,7 @@ async fn closed_stdout_socket_ends_the_process() {
             let mut text = Vec::new();
             while !text.ends_with(b"\"id\":2,\"result\":{}}\n") {
                 let more = stdout.read_buf(&mut text);
-                assert!(within("the other answer", more).await.unwrap() > 0);
+                assert!(within("the second response", more).await.unwrap() > 0);
             }
         }
         drop(stdout);
@@ -225,7 +225,7 @@ async fn event_stream_paused_by_backpressure_is_not_closed() {
     let mut lines = 0;
     while lines < 2 {
         let read = stdout.read_buf(&mut text);
-        within("the answers", read).await.unwrap();
+        within("the responses", read).await.unwrap();
         lines = text.iter().filter(|&&byte| byte == b'\n').count();
     }
     let text = String::from_utf8(text).unwrap();

@@ -130,7 +130,7 @@ async fn non_object_structured_content_is_hidden_from_legacy_client() {
     const WITHOUT: &str = r#"{"content":[ ],"resultType":"complete"}"#;
     let tool = r#"{"name":"a","outputSchema":{"type":"array"} ,"inputSchema":{"type":"object"}}"#;
     let reduced = r#"{"name":"a","inputSchema":{"type":"object"}}"#;
-    for (server, listed, answered) in [
+    for (server, listed, expected_result) in [
         (upstream::modern(), reduced, WITHOUT),
         // A legacy server breaks its own revision with this. The proxy does not correct it.
         (upstream::legacy(), tool, WITH),
@@ -144,7 +144,7 @@ async fn non_object_structured_content_is_hidden_from_legacy_client() {
         assert_eq!(tools_list_line(&mut client).await, expected);
         let call = r#"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"a"}}"#;
         let response = client.exchange(call, r#""c""#).await;
-        assert_eq!(bytes_of(&response, &["result"]), answered);
+        assert_eq!(bytes_of(&response, &["result"]), expected_result);
         let modern = client.modern("tools/call", json!({"name": "a"})).await;
         assert_eq!(modern["result"]["structuredContent"], json!([1.0]));
         let modern = client.modern("tools/list", json!({})).await;

@@ -24,7 +24,7 @@ async fn write_cache(home: &Arc<TempDir>, server: &Upstream) {
     let mut client = program(home, server, "").start().await;
     client.initialize().await;
     client.tools().await;
-    let written = within("the file", async {
+    let written = within("the cached listing", async {
         while cache_files(home).is_empty() {
             tokio::task::yield_now().await;
         }

@@ -1,4 +1,4 @@
-//! The `login` command: with a browser on this machine or another device, again, or interrupted.
+//! The `login` command: with a browser, with a manual login, repeated, denied or interrupted.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ async fn available_browser_is_opened_and_stdin_is_not_read() {
     let mut client = command.start().await;
     client.wait_for_stderr("opened in your browser").await;
     setup.server.wait_for(Part::Registration, 1).await;
-    let url = within("the page", async {
+    let url = within("the URL of the sign-in page", async {
         client.wait_for_stderr("\n\n").await;
         find_line(&client, "http")
     });
@@ -75,33 +75,8 @@ async fn available_browser_is_opened_and_stdin_is_not_read() {
 }
 
 #[tokio::test]
-async fn device_login_shows_a_code_and_signs_in() {
-    let setup = setup(server().device_grant(Duration::ZERO)).await;
-    let mut client = setup.command("login linear --device").start().await;
-    client.wait_for_stderr("compare it:\n\n").await;
-    let url = find_line(&client, "http");
-    let page = Browser::consenting().open(&url).await;
-    assert_eq!(page.status, 200, "{}", page.text);
-    setup.wait_until_signed_in(&mut client).await;
-    let stderr = client.stderr();
-    let code = url.split("user_code=").nth(1).unwrap();
-    assert!(stderr.lines().any(|line| line == code), "{stderr}");
-    assert_eq!(setup.server.count(Part::Authorization), 0);
-    let pending = (Part::Token, "authorization_pending");
-    let refusals = setup.server.refusals();
-    assert!(refusals.iter().all(|it| *it == pending), "{refusals:?}");
-}
-
-#[tokio::test]
-async fn server_without_device_flow_is_reported_with_the_alternative() {
-    let setup = setup(server()).await;
-    let output = setup.run("login linear --device").await;
-    output.assert(1, "has no device flow; sign in with a browser instead");
-}
-
-#[tokio::test]
 async fn running_proxy_applies_a_login_by_command() {
-    for how in ["--no-browser", "--device"] {
+    for option in ["--no-browser", "--device"] {
         let setup = setup(server().device_grant(Duration::ZERO)).await;
         let mut serving = setup.command("").start().await;
         serving.initialize().await;
@@ -109,8 +84,11 @@ async fn running_proxy_applies_a_login_by_command() {
             .wait_for_stderr("the server needs you to sign in")
             .await;
 
-        let mut client = setup.command(&format!("login linear {how}")).start().await;
-        let message = if how == "--device" {
+        let mut client = setup
+            .command(&format!("login linear {option}"))
+            .start()
+            .await;
+        let message = if option == "--device" {
             "compare it:\n\n"
         } else {
             PASTE_PROMPT
@@ -125,7 +103,7 @@ async fn running_proxy_applies_a_login_by_command() {
         serving.wait_for_tools(&["search", "write"]).await;
         let called = serving.call("search", json!({})).await;
         assert!(called["result"].is_object(), "{called}");
-        assert_eq!(setup.server.count(Part::Registration), 1, "{how}");
+        assert_eq!(setup.server.count(Part::Registration), 1, "{option}");
         assert!(serving.close().await.success());
     }
 }
@@ -134,9 +112,9 @@ async fn running_proxy_applies_a_login_by_command() {
 async fn repeated_login_explains_how_to_sign_out_first() {
     let setup = setup(server()).await;
     setup.sign_in().await;
-    let again = setup.run("login linear").await;
-    again.assert(0, "already signed in to `linear`; 2 tools; ");
-    again.assert(0, "run `mcp-manifold logout linear` first");
+    let repeated = setup.run("login linear").await;
+    repeated.assert(0, "already signed in to `linear`; 2 tools; ");
+    repeated.assert(0, "run `mcp-manifold logout linear` first");
     assert_eq!(setup.server.count(Part::Authorization), 1);
 }
 
@@ -174,8 +152,8 @@ async fn login_works_if_only_calls_require_sign_in() {
         home,
     };
     setup.sign_in().await;
-    let again = setup.run("login linear").await;
-    again.assert(0, "already signed in to `linear`; 2 tools; ");
+    let repeated = setup.run("login linear").await;
+    repeated.assert(0, "already signed in to `linear`; 2 tools; ");
 }
 
 #[tokio::test]
@@ -226,8 +204,8 @@ async fn interrupted_login_is_resumed_at_the_same_url() {
     );
 
     let redirect = Browser::consenting().redirect(&url).await.unwrap();
-    let (mut client, again) = setup.begin_login("login linear --no-browser").await;
-    assert_eq!(url, again);
+    let (mut client, second_url) = setup.begin_login("login linear --no-browser").await;
+    assert_eq!(url, second_url);
     Browser::consenting().deliver(&redirect).await;
     setup.wait_until_signed_in(&mut client).await;
     assert_eq!(setup.server.count(Part::Registration), 1);
@@ -264,8 +242,8 @@ async fn command_requests_the_scopes_that_a_call_lacked() {
         let mut serving = serving.start().await;
         serving.initialize().await;
         serving.wait_for_tools(&["search", "write"]).await;
-        let refused = serving.call("write", json!({})).await;
-        let message = refused["error"]["message"].as_str().unwrap();
+        let failed_call = serving.call("write", json!({})).await;
+        let message = failed_call["error"]["message"].as_str().unwrap();
         assert!(
             message.contains("run `mcp-manifold login linear`"),
             "{message}"
@@ -277,8 +255,8 @@ async fn command_requests_the_scopes_that_a_call_lacked() {
         setup.wait_until_signed_in(&mut client).await;
         let called = serving.call("write", json!({})).await;
         assert!(called["result"].is_object(), "{login}: {called}");
-        let again = setup.run("login linear").await;
-        again.assert(0, "already signed in to `linear`; 2 tools; ");
+        let repeated = setup.run("login linear").await;
+        repeated.assert(0, "already signed in to `linear`; 2 tools; ");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands `login`, `logout` and `status`, as a user runs them.
 
 mod cached;
+mod device;
 mod login;
 mod logout;
 mod paste;

@@ -130,20 +130,20 @@ async fn endpoint_of_another_origin_is_rejected_and_not_contacted() {
 #[tokio::test]
 async fn call_whose_post_outlives_the_stream_gets_an_error() {
     let stream = Stream::default();
-    let again = Arc::new(Notify::new());
+    let opened_stream = Arc::new(Notify::new());
     let server = raw::server(move |request: Request| {
-        let (stream, again) = (stream.clone(), again.clone());
+        let (stream, opened_stream) = (stream.clone(), opened_stream.clone());
         async move {
             if request.method == "GET" {
-                let opened = open_stream(&stream, "/message");
-                again.notify_one();
-                return opened;
+                let reply = open_stream(&stream, "/message");
+                opened_stream.notify_one();
+                return reply;
             }
             if request.is("tools/call") {
-                again.notified().await;
+                opened_stream.notified().await;
                 // The stream ends and the proxy opens another before the POST gets its response.
                 stream.lock().unwrap().take();
-                again.notified().await;
+                opened_stream.notified().await;
             } else {
                 respond_on(&stream, &request);
             }

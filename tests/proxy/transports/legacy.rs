@@ -169,8 +169,8 @@ async fn batches_of_2025_03_26_are_split() {
         let server = upstream::legacy().versions(["2025-03-26"]).tool("search");
         let server = server.intercept(move |request| {
             request.is("tools/call").then(|| {
-                let answer = answer(request, &text_result("batched"));
-                let batch = format!(" [ {} , {answer} ] ", log_message("first"));
+                let response = answer(request, &text_result("batched"));
+                let batch = format!(" [ {} , {response} ] ", log_message("first"));
                 match sse {
                     true => Reply::sse([event(batch)]),
                     false => Reply::json(batch),
@@ -210,8 +210,8 @@ async fn rejected_session_delete_does_not_delay_the_shutdown() {
 async fn server_losing_every_session_is_retried_with_backoff() {
     for status in [404, 500] {
         let server = upstream::legacy().tool("search").intercept(move |request| {
-            let forgotten = || Reply::status(status);
-            request.is("tools/list").then(forgotten)
+            let rejection = || Reply::status(status);
+            request.is("tools/list").then(rejection)
         });
         let server = server.start().await;
         let mut client = proxy::new().upstream("a", &server).start().await;
@@ -230,10 +230,10 @@ async fn session_rejected_by_error_message_is_replaced() {
     let forgotten = Arc::new(Mutex::new(None::<String>));
     let forgotten_session = forgotten.clone();
     let server = upstream::legacy().tool("work").intercept(move |request| {
-        let refusal = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}"#;
+        let rejection = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}"#;
         let session = request.header("mcp-session-id")?;
         let is_forgotten = forgotten_session.lock().unwrap().as_deref() == Some(session);
-        is_forgotten.then(|| Reply::json(refusal).with_status(400))
+        is_forgotten.then(|| Reply::json(rejection).with_status(400))
     });
     let server = server.start().await;
     let mut client = proxy::before(&server).await;

@@ -52,8 +52,8 @@ async fn rejected_standalone_stream_is_not_retried() {
     for status in [405, 404, 400] {
         let server = upstream::legacy().tool("search");
         let server = server.intercept(move |request| {
-            let refused = || Reply::status(status);
-            (request.method == "GET").then(refused)
+            let rejection = || Reply::status(status);
+            (request.method == "GET").then(rejection)
         });
         let server = server.start().await;
         let mut client = proxy::new().upstream("a", &server).start().await;
