@@ -161,6 +161,11 @@ pub struct SignInRequired {
     pub no_browser_reason: Option<&'static str>,
 }
 
+impl SignInRequired {
+    /// The reason if the user chose to open the page without help.
+    pub const NOT_REQUESTED: &'static str = "not requested";
+}
+
 impl fmt::Display for SignInRequired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the server needs you to sign in")?;

@@ -25,8 +25,7 @@ pub(super) fn prompt(needed: &SignInRequired) -> String {
         );
     }
     let why = match needed.no_browser_reason {
-        // The user chose `--no-browser`.
-        Some("not requested") | None => String::new(),
+        Some(SignInRequired::NOT_REQUESTED) | None => String::new(),
         Some(why) => format!(" (no browser was opened: {why})"),
     };
     format!("To sign in to `{name}`, open this page{why}:\n\n{url}\n")

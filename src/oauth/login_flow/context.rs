@@ -105,7 +105,7 @@ impl LoginContext {
     pub(super) async fn open_page(&self, required: &mut SignInRequired) {
         let url = required.url.clone();
         let allowed = match self.mode {
-            LoginMode::Command { browser: false, .. } => Err("not requested"),
+            LoginMode::Command { browser: false, .. } => Err(SignInRequired::NOT_REQUESTED),
             _ => self.can_open_browser(),
         };
         let opened = match (allowed, url) {
