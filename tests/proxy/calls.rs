@@ -168,7 +168,7 @@ async fn request_id_already_in_flight_is_rejected() {
     let call = |id: &str, number: u32| {
         call_line(id, &format!(r#"{{"name":"wait","arguments":{number}}}"#))
     };
-    // JSON-RPC ids are equal only if their types are.
+    // Five different ids: the proxy compares them as they are written.
     let ids = ["7", r#""7""#, "7.0", "-7", r#""7.0""#];
     for (number, id) in (0..).zip(ids) {
         client.send_line(call(id, number)).await;

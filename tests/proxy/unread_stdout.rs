@@ -167,8 +167,8 @@ async fn closed_stdout_socket_ends_the_process() {
     }
 }
 
-/// Sends pings until the proxy stops reading, because stdout is full. If the proxy is not blocked
-/// after this time, it has more to write later, and a test proves less.
+/// Sends pings until the proxy stops reading, because stdout is full. A proxy that is not yet blocked
+/// after this time has more to write later, and the test proves less.
 async fn send_until_blocked(stdin: &mut ChildStdin) {
     let lines: String = (0..1000).map(|id| format!("{}\n", ping(id))).collect();
     let sending = async { while stdin.write_all(lines.as_bytes()).await.is_ok() {} };
