@@ -20,8 +20,8 @@ fn fuzz(name: &str) {
         .find(|it| it.0 == name)
         .unwrap();
     let corpus = Corpus::of(name);
-    run::kept(&corpus, target);
-    run::mutated(&corpus, target, &Length::from_environment());
+    run::run_corpus(&corpus, target);
+    run::run_mutations(&corpus, target, &Length::from_environment());
 }
 
 #[test]

@@ -51,21 +51,21 @@ impl Length {
 }
 
 /// Runs a target over what is kept.
-pub(crate) fn kept(corpus: &Corpus, target: Target) {
+pub(crate) fn run_corpus(corpus: &Corpus, target: Target) {
     for file in &corpus.files {
-        guarded(target, &file.bytes, || format!("at `{}`", file.name));
+        run_reporting_input(target, &file.bytes, || format!("at `{}`", file.name));
     }
 }
 
 /// Runs a target over mutations of what is kept.
-pub(crate) fn mutated(corpus: &Corpus, target: Target, length: &Length) {
+pub(crate) fn run_mutations(corpus: &Corpus, target: Target, length: &Length) {
     let &Length { seed, time } = length;
     let mut rng = Rng::with_seed(seed);
     let (start, mut tried) = (Instant::now(), 0);
     while time.map_or(tried < INPUTS, |time| start.elapsed() < time) {
         tried += 1;
         let input = mutate(corpus, &mut rng);
-        guarded(target, &input, || {
+        run_reporting_input(target, &input, || {
             let path =
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-failed", corpus.target));
             let written = fs::write(&path, &input);
@@ -77,9 +77,9 @@ pub(crate) fn mutated(corpus: &Corpus, target: Target, length: &Length) {
     eprintln!("{}: {tried} inputs in {:?}", corpus.target, start.elapsed());
 }
 
-fn guarded(target: Target, input: &[u8], told: impl Fn() -> String) {
+fn run_reporting_input(target: Target, input: &[u8], describe_input: impl Fn() -> String) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(input))) {
-        eprintln!("{}:\n{}", told(), input.escape_ascii());
+        eprintln!("{}:\n{}", describe_input(), input.escape_ascii());
         resume_unwind(panic);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::eras::asked;
+use crate::eras::methods_of;
 use testkit::json::text_of;
 use testkit::raw::Reply;
 use testkit::{proxy, upstream};
@@ -14,7 +14,7 @@ use testkit::{proxy, upstream};
 type Answer = fn(&[u8]) -> Reply;
 
 /// A JSON-RPC error without an id, with this status.
-fn refusal(status: u16, code: i32) -> Reply {
+fn error_response(status: u16, code: i32) -> Reply {
     let error = json!({"code": code, "message": "Bad Request: not initialized"});
     let message = json!({"jsonrpc": "2.0", "id": null, "error": error});
     Reply::json(message.to_string()).with_status(status)
@@ -60,18 +60,24 @@ async fn server_answering_the_probe_is_modern_and_gets_no_initialize() {
 
     assert_eq!(client.tool_names().await, ["search"]);
     client.call("search", json!({})).await;
-    let asked = asked(&server.raw.requests());
-    assert_eq!(asked[0], "POST server/discover");
-    assert!(asked.contains(&"POST tools/list".to_owned()), "{asked:?}");
-    assert!(!asked.contains(&"POST initialize".to_owned()), "{asked:?}");
+    let methods = methods_of(&server.raw.requests());
+    assert_eq!(methods[0], "POST server/discover");
+    assert!(
+        methods.contains(&"POST tools/list".to_owned()),
+        "{methods:?}"
+    );
+    assert!(
+        !methods.contains(&"POST initialize".to_owned()),
+        "{methods:?}"
+    );
     client.wait_for_stderr("modern").await;
 }
 
 #[tokio::test]
 async fn probe_error_unlike_a_modern_server_leads_to_initialize() {
     let probes: Vec<(&str, Answer)> = vec![
-        ("400, session required", |_| refusal(400, -32000)),
-        ("400, a code of its own", |_| refusal(400, -32999)),
+        ("400, session required", |_| error_response(400, -32000)),
+        ("400, a code of its own", |_| error_response(400, -32999)),
         ("400, nothing more", |_| Reply::status(400)),
         ("403, a text", |_| Reply::status(403).body("Forbidden")),
         ("404, nothing more", |_| Reply::status(404)),
@@ -82,11 +88,11 @@ async fn probe_error_unlike_a_modern_server_leads_to_initialize() {
         }),
         ("405", |_| Reply::status(405)),
         ("406", |_| Reply::status(406)),
-        ("422", |_| refusal(422, -32600)),
+        ("422", |_| error_response(422, -32600)),
         ("500", |_| Reply::status(500).body("unknown method")),
-        ("200, method not found", |_| refusal(200, -32601)),
-        ("200, invalid params", |_| refusal(200, -32602)),
-        ("200, invalid request", |_| refusal(200, -32600)),
+        ("200, method not found", |_| error_response(200, -32601)),
+        ("200, invalid params", |_| error_response(200, -32602)),
+        ("200, invalid request", |_| error_response(200, -32600)),
         ("200, another result", |id| {
             let id = String::from_utf8_lossy(id).into_owned();
             Reply::json(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#))
@@ -128,7 +134,7 @@ async fn probe_error_unlike_a_modern_server_leads_to_initialize() {
 
     for (name, server) in &servers {
         let requests = server.raw.requests();
-        let begun = &asked(&requests)[..3];
+        let begun = &methods_of(&requests)[..3];
         let expected = [
             "POST server/discover",
             "POST initialize",
@@ -159,8 +165,8 @@ async fn probe_timeout_leads_to_initialize() {
 #[tokio::test]
 async fn modern_error_codes_do_not_lead_to_initialize() {
     let probes: [(&str, Answer); 5] = [
-        ("-32020", |_| refusal(400, -32020)),
-        ("-32021", |_| refusal(400, -32021)),
+        ("-32020", |_| error_response(400, -32020)),
+        ("-32021", |_| error_response(400, -32021)),
         ("2027-01-01", |id| unsupported(id, &["2027-01-01"])),
         ("supports only null", |_| {
             let error = r#"{"code":-32022,"message":"no","data":"2026-07-28"}"#;
@@ -177,10 +183,12 @@ async fn modern_error_codes_do_not_lead_to_initialize() {
 
         assert_eq!(client.tool_names().await, [""; 0], "{sign}");
         client.wait_for_stderr(sign).await;
-        let asked = asked(&server.raw.requests());
+        let methods = methods_of(&server.raw.requests());
         assert!(
-            asked.iter().all(|asked| asked == "POST server/discover"),
-            "{sign}: {asked:?}"
+            methods
+                .iter()
+                .all(|method| method == "POST server/discover"),
+            "{sign}: {methods:?}"
         );
     }
 }
@@ -210,10 +218,13 @@ async fn server_rejecting_a_supported_version_is_probed_again() {
 
         assert_eq!(client.tool_names().await, ["search"], "{versions:?}");
         let requests = server.raw.requests();
-        let asked = asked(&requests);
-        let probes = asked.iter().filter(|it| *it == "POST server/discover");
-        assert_eq!(probes.count(), 2, "{asked:?}");
-        assert!(!asked.contains(&"POST initialize".to_owned()), "{asked:?}");
+        let methods = methods_of(&requests);
+        let probes = methods.iter().filter(|it| *it == "POST server/discover");
+        assert_eq!(probes.count(), 2, "{methods:?}");
+        assert!(
+            !methods.contains(&"POST initialize".to_owned()),
+            "{methods:?}"
+        );
         assert_ne!(requests[0].id_bytes(), requests[1].id_bytes());
         for probe in &requests[..2] {
             let notification = probe.header("mcp-protocol-version");
@@ -240,11 +251,13 @@ async fn server_always_rejecting_its_own_version_is_an_error() {
     client
         .wait_for_stderr("rejects revision `2026-07-28`")
         .await;
-    let asked = asked(&server.raw.requests());
-    assert!(matches!(asked.len(), 2 | 3), "{asked:?}");
+    let methods = methods_of(&server.raw.requests());
+    assert!(matches!(methods.len(), 2 | 3), "{methods:?}");
     assert!(
-        asked.iter().all(|asked| asked == "POST server/discover"),
-        "{asked:?}"
+        methods
+            .iter()
+            .all(|method| method == "POST server/discover"),
+        "{methods:?}"
     );
 }
 
@@ -257,7 +270,7 @@ async fn legacy_version_is_used_after_two_modern_rejections() {
     let mut client = proxy::new().upstream("a", &server).start().await;
 
     assert_eq!(client.tool_names().await, ["search"]);
-    let begun = &asked(&server.raw.requests())[..3];
+    let begun = &methods_of(&server.raw.requests())[..3];
     let probe = "POST server/discover";
     assert_eq!(begun, [probe, probe, "POST initialize"]);
 }
@@ -271,7 +284,7 @@ async fn probe_and_initialize_send_the_configured_headers() {
 
     assert_eq!(client.tool_names().await, ["search"]);
     let requests = server.raw.requests();
-    assert!(requests.len() >= 4, "{:?}", asked(&requests));
+    assert!(requests.len() >= 4, "{:?}", methods_of(&requests));
     for request in requests {
         assert_eq!(request.header("x-api-key"), Some("k-123"), "{request:?}");
     }

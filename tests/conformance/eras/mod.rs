@@ -8,10 +8,10 @@ mod versions;
 use testkit::raw::Request;
 
 /// What was asked of a server, in order: the HTTP method, and what the body asks for.
-fn asked(requests: &[Request]) -> Vec<String> {
-    let asked = requests.iter().map(|request| {
+fn methods_of(requests: &[Request]) -> Vec<String> {
+    let methods = requests.iter().map(|request| {
         let text = format!("{} {}", request.method, request.rpc_method());
         text.trim_end().to_owned()
     });
-    asked.collect()
+    methods.collect()
 }

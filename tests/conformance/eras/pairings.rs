@@ -23,7 +23,7 @@ enum Client {
 const CLIENTS: [Client; 2] = [Client::Legacy, Client::Modern];
 
 impl Client {
-    async fn of(self, upstream: &impl Endpoint) -> proxy::Client {
+    async fn connect_to(self, upstream: &impl Endpoint) -> proxy::Client {
         let mut client = proxy::new().upstream("a", upstream).start().await;
         if self == Client::Legacy {
             client.initialize().await;
@@ -42,7 +42,7 @@ impl Client {
 async fn client_of_either_era_lists_and_calls_tools_of_any_upstream(kind: Kind) {
     for client_era in CLIENTS {
         let server = kind.server().tool("search").tool("find").start().await;
-        let mut client = client_era.of(&server).await;
+        let mut client = client_era.connect_to(&server).await;
 
         assert_eq!(client.tool_names().await, ["search", "find"]);
         let response = client.call("find", json!({"q": "ü", "n": 1.50})).await;
@@ -68,7 +68,7 @@ async fn upstream_errors_pass_unchanged(kind: Kind) {
                 .into_bytes()
             });
         let server = server.start().await;
-        let mut client = client_era.of(&server).await;
+        let mut client = client_era.connect_to(&server).await;
 
         let call = |id: u32, name: &str| {
             let params = match client_era {
@@ -91,7 +91,7 @@ async fn upstream_errors_pass_unchanged(kind: Kind) {
 async fn unlisted_tool_is_rejected_without_an_upstream_request(kind: Kind) {
     for client_era in CLIENTS {
         let server = kind.server().tool("search").start().await;
-        let mut client = client_era.of(&server).await;
+        let mut client = client_era.connect_to(&server).await;
 
         let response = client.call("other", json!({})).await;
         assert_eq!(response["error"]["code"], -32602, "{response}");
@@ -107,7 +107,7 @@ async fn modern_metadata_reaches_modern_upstreams_only(kind: Kind) {
     };
     for client_era in CLIENTS {
         let server = kind.server().tool("search").start().await;
-        let mut client = client_era.of(&server).await;
+        let mut client = client_era.connect_to(&server).await;
         let own = json!({"example.com/trace": "t-1", "progressToken": 7});
         let params = json!({"name": "search", "_meta": own});
         client.request_in_era("tools/call", params).await;
@@ -132,7 +132,7 @@ async fn official_servers_of_every_era_are_listed_and_called() {
             ("modern", sdk::dual().await),
         ];
         for (era, server) in servers {
-            let mut client = client_era.of(&server).await;
+            let mut client = client_era.connect_to(&server).await;
             let mut names = client.tool_names().await;
             names.sort();
             assert_eq!(names, ["add", "echo", "slow"]);

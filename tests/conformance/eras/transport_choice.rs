@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::eras::asked;
+use crate::eras::methods_of;
 use testkit::json::text_of;
 use testkit::raw::Reply;
 use testkit::{Endpoint, proxy, upstream};
@@ -25,7 +25,7 @@ async fn rejected_post_falls_back_to_http_sse_with_http_first() {
         assert_eq!(text_of(&response), r#"search {"q":1}"#);
         let requests = server.raw.requests();
         let expected = ["POST server/discover", "POST initialize", "GET"];
-        assert_eq!(asked(&requests)[..3], expected, "{status}");
+        assert_eq!(methods_of(&requests)[..3], expected, "{status}");
         let accepted = requests[2].header("accept").unwrap();
         assert!(accepted.contains("text/event-stream"), "{accepted}");
     }
@@ -39,7 +39,7 @@ async fn unconfigured_transport_means_http_first() {
 
     assert_eq!(client.tool_names().await, ["search"]);
     assert_eq!(
-        asked(&server.raw.requests())[..3],
+        methods_of(&server.raw.requests())[..3],
         ["POST server/discover", "POST initialize", "GET"]
     );
 }
@@ -53,9 +53,9 @@ async fn http_never_falls_back_to_http_sse() {
 
     assert_eq!(client.tool_names().await, [""; 0]);
     client.wait_for_stderr("405").await;
-    let asked = asked(&server.raw.requests());
-    assert_eq!(asked[..2], ["POST server/discover", "POST initialize"]);
-    assert!(!asked.contains(&"GET".to_owned()), "{asked:?}");
+    let methods = methods_of(&server.raw.requests());
+    assert_eq!(methods[..2], ["POST server/discover", "POST initialize"]);
+    assert!(!methods.contains(&"GET".to_owned()), "{methods:?}");
 }
 
 #[tokio::test]
@@ -75,8 +75,11 @@ async fn streamable_http_error_does_not_fall_back_to_http_sse() {
 
         assert_eq!(client.tool_names().await, [""; 0], "{status}");
         client.wait_for_stderr(&status.to_string()).await;
-        let asked = asked(&server.raw.requests());
-        assert!(!asked.contains(&"GET".to_owned()), "{status}: {asked:?}");
+        let methods = methods_of(&server.raw.requests());
+        assert!(
+            !methods.contains(&"GET".to_owned()),
+            "{status}: {methods:?}"
+        );
     }
 }
 
@@ -90,7 +93,7 @@ async fn sse_opens_the_stream_at_once_and_posts_only_to_its_endpoint() {
     assert_eq!(client.tool_names().await, ["search"]);
     client.call("search", json!({})).await;
     let requests = server.raw.requests();
-    let begun = &asked(&requests)[..3];
+    let begun = &methods_of(&requests)[..3];
     assert_eq!(
         begun,
         ["GET", "POST initialize", "POST notifications/initialized"]
@@ -109,8 +112,8 @@ async fn sse_never_posts_to_a_streamable_http_server() {
     let mut client = proxy.extra("a", sse).start().await;
 
     assert_eq!(client.tool_names().await, [""; 0]);
-    let asked = asked(&server.raw.requests());
-    assert!(asked.iter().all(|asked| asked == "GET"), "{asked:?}");
+    let methods = methods_of(&server.raw.requests());
+    assert!(methods.iter().all(|method| method == "GET"), "{methods:?}");
 }
 
 #[tokio::test]
@@ -120,7 +123,7 @@ async fn sse_first_tries_the_stream_and_then_post() {
     let proxy = proxy::new().upstream("a", &server);
     let mut client = proxy.extra("a", first.clone()).start().await;
     assert_eq!(client.tool_names().await, ["search"]);
-    let begun = &asked(&server.raw.requests())[..2];
+    let begun = &methods_of(&server.raw.requests())[..2];
     assert_eq!(begun, ["GET", "POST initialize"]);
 
     for (server, second) in [
@@ -131,7 +134,7 @@ async fn sse_first_tries_the_stream_and_then_post() {
         let proxy = proxy::new().upstream("a", &server);
         let mut client = proxy.extra("a", first.clone()).start().await;
         assert_eq!(client.tool_names().await, ["search"]);
-        let begun = &asked(&server.raw.requests())[..2];
+        let begun = &methods_of(&server.raw.requests())[..2];
         assert_eq!(begun, ["GET", second]);
     }
 }
@@ -147,8 +150,8 @@ async fn http_only_and_sse_only_are_aliases_of_http_and_sse() {
     let mut client = proxy.start().await;
     assert_eq!(client.tool_names().await, ["search"]);
     client.wait_for_stderr("405").await;
-    let asked = asked(&server.raw.requests());
-    assert_eq!(asked.iter().filter(|asked| *asked == "GET").count(), 1);
-    let probes = asked.iter().filter(|asked| asked.ends_with("discover"));
+    let methods = methods_of(&server.raw.requests());
+    assert_eq!(methods.iter().filter(|method| *method == "GET").count(), 1);
+    let probes = methods.iter().filter(|method| method.ends_with("discover"));
     assert_eq!(probes.count(), 1);
 }

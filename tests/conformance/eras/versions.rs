@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::eras::asked;
+use crate::eras::methods_of;
 use testkit::{proxy, upstream};
 
 #[tokio::test]
@@ -33,10 +33,10 @@ async fn unknown_version_in_the_initialize_result_is_an_error() {
 
         assert_eq!(client.tool_names().await, [""; 0], "{version}");
         client.wait_for_stderr(&format!("`{version}`")).await;
-        let asked = asked(&server.raw.requests());
+        let methods = methods_of(&server.raw.requests());
         assert!(
-            !asked.contains(&"POST notifications/initialized".to_owned()),
-            "{version}: {asked:?}"
+            !methods.contains(&"POST notifications/initialized".to_owned()),
+            "{version}: {methods:?}"
         );
     }
 }
@@ -52,12 +52,15 @@ async fn initialize_result_has_the_requested_version_or_the_newest() {
         ("1999-01-01", "2025-11-25"),
     ];
     let mut client = proxy::new().start().await;
-    for (asked, answered) in cases {
+    for (requested, answered) in cases {
         let client_info = json!({"name": "test", "version": "1"});
         let params =
-            json!({"protocolVersion": asked, "capabilities": {}, "clientInfo": client_info});
+            json!({"protocolVersion": requested, "capabilities": {}, "clientInfo": client_info});
         let response = client.request("initialize", params).await;
-        assert_eq!(response["result"]["protocolVersion"], answered, "{asked}");
+        assert_eq!(
+            response["result"]["protocolVersion"], answered,
+            "{requested}"
+        );
     }
 }
 

@@ -61,8 +61,8 @@ async fn sdk_server_reports_progress_and_sees_disconnects() {
         with_meta(json!({"name": "slow", "arguments": arguments, "_meta": {"progressToken": "p"}}))
     };
     let mut response = post(&server.url(), &headers, request("tools/call", params(50))).await;
-    let said = read_until(&mut response, "took 50 ms").await;
-    assert!(said.contains(r#""progressToken":"p""#), "{said}");
+    let text = read_until(&mut response, "took 50 ms").await;
+    assert!(text.contains(r#""progressToken":"p""#), "{text}");
 
     let mut response = post(
         &server.url(),

@@ -60,8 +60,8 @@ async fn legacy_server_sends_requests_in_calls_and_on_its_stream() {
         json!({"name": "ask", "_meta": {"progressToken": 9}}),
     );
     let mut response = post(&url, &headers, call).await;
-    let said = read_until(&mut response, "roots/list").await;
-    assert!(said.contains(r#""progressToken":9"#), "{said}");
+    let text = read_until(&mut response, "roots/list").await;
+    assert!(text.contains(r#""progressToken":9"#), "{text}");
     let answer = json!({"jsonrpc": "2.0", "id": 77, "result": {"roots": []}});
     assert_eq!(post(&url, &headers, answer).await.status(), 202);
     read_until(&mut response, r#""asked":{"roots":[]}"#).await;
@@ -76,11 +76,12 @@ async fn legacy_server_sends_requests_in_calls_and_on_its_stream() {
     server.list_changed().await;
     read_until(&mut stream, "notifications/tools/list_changed").await;
     let event_stream = server.event_stream().await;
-    let asked = tokio::spawn(async move { event_stream.request("78", "roots/list", "{}").await });
+    let response =
+        tokio::spawn(async move { event_stream.request("78", "roots/list", "{}").await });
     read_until(&mut stream, "roots/list").await;
     let answer = r#"{"jsonrpc":"2.0","id":78,"result":{"roots":[ ]}}"#;
     assert_eq!(post(&url, &headers, answer).await.status(), 202);
-    assert_eq!(asked.await.unwrap(), answer.as_bytes());
+    assert_eq!(response.await.unwrap(), answer.as_bytes());
 }
 
 #[tokio::test]
@@ -206,14 +207,14 @@ async fn modern_server_notifies_a_subscription_of_what_it_requested() {
         "{first}"
     );
     server.list_changed().await;
-    let said = read_until(&mut stream, "tools/list_changed").await;
+    let text = read_until(&mut stream, "tools/list_changed").await;
     assert!(
-        said.contains(r#""io.modelcontextprotocol/subscriptionId":1"#),
-        "{said}"
+        text.contains(r#""io.modelcontextprotocol/subscriptionId":1"#),
+        "{text}"
     );
     server.cancel_subscriptions().await;
-    let said = read_until(&mut stream, "notifications/cancelled").await;
-    assert!(said.contains(r#""requestId":1"#), "{said}");
+    let text = read_until(&mut stream, "notifications/cancelled").await;
+    assert!(text.contains(r#""requestId":1"#), "{text}");
     drop(stream);
     assert!(
         server
@@ -241,10 +242,10 @@ async fn http_sse_server_responds_on_its_event_stream() {
     assert_eq!(post(&endpoint, &[], initialize()).await.status(), 202);
     read_until(&mut stream, r#""protocolVersion":"2024-11-05""#).await;
     assert_eq!(post(&endpoint, &[], call).await.status(), 202);
-    let said = read_until(&mut stream, "search").await;
+    let text = read_until(&mut stream, "search").await;
     assert!(
-        said.contains(r#"{"jsonrpc":"2.0","id":1e0,"result""#),
-        "{said}"
+        text.contains(r#"{"jsonrpc":"2.0","id":1e0,"result""#),
+        "{text}"
     );
     assert_eq!(server.calls(), [call.as_bytes()]);
     server.list_changed().await;

@@ -4,7 +4,7 @@ use rmcp::model::{CallToolRequestParams, LoggingLevel, ServerNotification, SetLe
 use serde_json::{Value, json};
 
 use crate::official::in_each_pairing;
-use crate::official::session::{Meeting, from_json};
+use crate::official::session::{Session, from_json};
 use crate::pairing::Pairing;
 use testkit::within;
 
@@ -16,56 +16,60 @@ in_each_pairing! {
 }
 
 async fn progress_arrives_in_order(pairing: Pairing) {
-    let meeting = pairing.meet().await;
+    let session = pairing.connect().await;
     // The SDK gives a token with every request.
-    let result = meeting.call("test_tool_with_progress", json!({})).await;
+    let result = session.call("test_tool_with_progress", json!({})).await;
     assert_eq!(result["content"][0]["text"], "Reported", "{pairing:?}");
     let progress = |received: &ServerNotification| match received {
-        ServerNotification::ProgressNotification(said) => Some(said.params.progress),
+        ServerNotification::ProgressNotification(notification) => {
+            Some(notification.params.progress)
+        }
         _ => None,
     };
     // The SDK takes notifications up in tasks of their own, beside the answer.
     let last = |received: &ServerNotification| progress(received) == Some(100.0);
-    within("the last progress", meeting.client.service().receive(last)).await;
-    let received = meeting.client.service().received.borrow();
+    within("the last progress", session.client.service().receive(last)).await;
+    let received = session.client.service().received.borrow();
     let all: Vec<f64> = received.notifications.iter().filter_map(progress).collect();
     assert_eq!(all, [0.0, 50.0, 100.0], "{pairing:?}");
     drop(received);
-    meeting.assert_eras();
+    session.assert_eras();
 }
 
 /// Calls the tool that logs, as a client that wants to hear of `level`.
-async fn log(meeting: &Meeting, level: LoggingLevel) {
+async fn log(session: &Session, level: LoggingLevel) {
     let mut call = CallToolRequestParams::new("test_tool_with_logging");
-    if meeting.pairing.legacy_client() {
-        let set = meeting.client.set_level(SetLevelRequestParams::new(level));
+    if session.pairing.legacy_client() {
+        let set = session.client.set_level(SetLevelRequestParams::new(level));
         within("the level to be set", set).await.unwrap();
     } else {
         let meta = json!({"io.modelcontextprotocol/logLevel": level});
         call.meta = Some(from_json(meta));
     }
-    let result = meeting.call_with(call).await;
+    let result = session.call_with(call).await;
     assert_eq!(
         result["content"][0]["text"], "Logged",
         "{:?}",
-        meeting.pairing
+        session.pairing
     );
 }
 
 fn logged(received: &ServerNotification) -> Option<Value> {
     match received {
-        ServerNotification::LoggingMessageNotification(said) => Some(said.params.data.clone()),
+        ServerNotification::LoggingMessageNotification(notification) => {
+            Some(notification.params.data.clone())
+        }
         _ => None,
     }
 }
 
 async fn logs_arrive_at_the_requested_level(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    log(&meeting, LoggingLevel::Info).await;
+    let session = pairing.connect().await;
+    log(&session, LoggingLevel::Info).await;
     let last =
         |received: &ServerNotification| logged(received) == Some(json!("Tool execution completed"));
-    within("the last message", meeting.client.service().receive(last)).await;
-    let received = meeting.client.service().received.borrow();
+    within("the last message", session.client.service().receive(last)).await;
+    let received = session.client.service().received.borrow();
     let all: Vec<_> = received.notifications.iter().filter_map(logged).collect();
     let expected = ["started", "processing data", "completed"];
     assert_eq!(
@@ -74,17 +78,17 @@ async fn logs_arrive_at_the_requested_level(pairing: Pairing) {
         "{pairing:?}"
     );
     drop(received);
-    meeting.assert_eras();
+    session.assert_eras();
 }
 
 async fn logs_below_the_requested_level_are_not_sent(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    log(&meeting, LoggingLevel::Error).await;
+    let session = pairing.connect().await;
+    log(&session, LoggingLevel::Error).await;
     // What is said later is heard later: had there been logs, they would be here with the progress.
-    meeting.call("test_tool_with_progress", json!({})).await;
-    let last = |received: &ServerNotification| matches!(received, ServerNotification::ProgressNotification(said) if said.params.progress >= 100.0);
-    within("the last progress", meeting.client.service().receive(last)).await;
-    let received = meeting.client.service().received.borrow();
+    session.call("test_tool_with_progress", json!({})).await;
+    let last = |received: &ServerNotification| matches!(received, ServerNotification::ProgressNotification(notification) if notification.params.progress >= 100.0);
+    within("the last progress", session.client.service().receive(last)).await;
+    let received = session.client.service().received.borrow();
     assert_eq!(
         received.notifications.iter().find_map(logged),
         None,
@@ -94,11 +98,11 @@ async fn logs_below_the_requested_level_are_not_sent(pairing: Pairing) {
 
 // The SDK's server lets clients of sessions come back alone: a modern stream is not resumed.
 async fn stream_that_ends_before_its_response_is_resumed(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    let result = meeting.call("test_reconnection", json!({})).await;
+    let session = pairing.connect().await;
+    let result = session.call("test_reconnection", json!({})).await;
     assert_eq!(
         result["content"][0]["text"], "Said on another stream",
         "{pairing:?}"
     );
-    meeting.assert_eras();
+    session.assert_eras();
 }

@@ -13,14 +13,14 @@ in_each_pairing! {
 }
 
 async fn cancelled_call_ends_at_the_server(pairing: Pairing) {
-    let meeting = pairing.meet().await;
+    let session = pairing.connect().await;
     let call = CallToolRequest::new(CallToolRequestParams::new("test_unending_call"));
     let options = PeerRequestOptions::no_options();
-    let sent = meeting
+    let sent = session
         .client
         .send_cancellable_request(ClientRequest::CallToolRequest(call), options);
     let call = within("the call to be sent", sent).await.unwrap();
-    let mut counts = meeting.counts.subscribe();
+    let mut counts = session.counts.subscribe();
     let begun = counts.wait_for(|counts| counts.unending == 1);
     drop(
         within(&format!("{pairing:?}: the call to begin"), begun)
@@ -35,7 +35,7 @@ async fn cancelled_call_ends_at_the_server(pairing: Pairing) {
             .unwrap(),
     );
     // The connection goes on.
-    let result = meeting.call("test_simple_text", json!({})).await;
+    let result = session.call("test_simple_text", json!({})).await;
     assert!(result["content"].is_array(), "{pairing:?}");
-    meeting.assert_eras();
+    session.assert_eras();
 }

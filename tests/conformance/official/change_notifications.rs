@@ -6,7 +6,7 @@ use rmcp::model::{
 use serde_json::json;
 
 use crate::official::in_each_pairing;
-use crate::official::session::Meeting;
+use crate::official::session::Session;
 use crate::pairing::Pairing;
 use testkit::within;
 
@@ -20,24 +20,24 @@ in_each_pairing! {
 const WATCHED: &str = "test://watched-resource";
 
 async fn tool_change_is_notified_and_listed(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    within("the tools", meeting.client.list_all_tools())
+    let session = pairing.connect().await;
+    within("the tools", session.client.list_all_tools())
         .await
         .unwrap();
     let mut subscription = match pairing.legacy_client() {
         true => None,
         false => {
             let filter = SubscriptionFilter::builder().tools_list_changed().build();
-            Some(meeting.listen(filter).await)
+            Some(session.listen(filter).await)
         }
     };
-    meeting.call("test_trigger_tool_change", json!({})).await;
+    session.call("test_trigger_tool_change", json!({})).await;
     let changed = |received: &ServerNotification| {
         matches!(received, ServerNotification::ToolListChangedNotification(_))
     };
     loop {
-        meeting.receive(subscription.as_mut(), changed).await;
-        let tools = within("the tools", meeting.client.list_all_tools())
+        session.receive(subscription.as_mut(), changed).await;
+        let tools = within("the tools", session.client.list_all_tools())
             .await
             .unwrap();
         let tool = tools
@@ -48,24 +48,24 @@ async fn tool_change_is_notified_and_listed(pairing: Pairing) {
         if tool.description.as_ref().unwrap().contains("1 times") {
             break;
         }
-        meeting.client.service().forget(changed);
+        session.client.service().forget(changed);
     }
-    meeting.assert_eras();
+    session.assert_eras();
 }
 
 async fn prompt_change_is_notified_and_listed(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    within("the prompts", meeting.client.list_all_prompts())
+    let session = pairing.connect().await;
+    within("the prompts", session.client.list_all_prompts())
         .await
         .unwrap();
     let mut subscription = match pairing.legacy_client() {
         true => None,
         false => {
             let filter = SubscriptionFilter::builder().prompts_list_changed().build();
-            Some(meeting.listen(filter).await)
+            Some(session.listen(filter).await)
         }
     };
-    meeting.call("test_trigger_prompt_change", json!({})).await;
+    session.call("test_trigger_prompt_change", json!({})).await;
     let changed = |received: &ServerNotification| {
         matches!(
             received,
@@ -73,8 +73,8 @@ async fn prompt_change_is_notified_and_listed(pairing: Pairing) {
         )
     };
     loop {
-        meeting.receive(subscription.as_mut(), changed).await;
-        let prompts = within("the prompts", meeting.client.list_all_prompts())
+        session.receive(subscription.as_mut(), changed).await;
+        let prompts = within("the prompts", session.client.list_all_prompts())
             .await
             .unwrap();
         if json!(prompts)[0]["description"]
@@ -84,32 +84,34 @@ async fn prompt_change_is_notified_and_listed(pairing: Pairing) {
         {
             break;
         }
-        meeting.client.service().forget(changed);
+        session.client.service().forget(changed);
     }
-    meeting.assert_eras();
+    session.assert_eras();
 }
 
 fn updated(received: &ServerNotification) -> bool {
     match received {
-        ServerNotification::ResourceUpdatedNotification(said) => said.params.uri == WATCHED,
+        ServerNotification::ResourceUpdatedNotification(notification) => {
+            notification.params.uri == WATCHED
+        }
         _ => false,
     }
 }
 
-async fn change(meeting: &Meeting) {
-    meeting
+async fn change(session: &Session) {
+    session
         .call("test_trigger_resource_change", json!({}))
         .await;
 }
 
 async fn resource_update_is_notified(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    within("the resources", meeting.client.list_all_resources())
+    let session = pairing.connect().await;
+    within("the resources", session.client.list_all_resources())
         .await
         .unwrap();
     let mut subscription = match pairing.legacy_client() {
         true => {
-            let subscribe = meeting
+            let subscribe = session
                 .client
                 .subscribe(SubscribeRequestParams::new(WATCHED));
             within("a subscription", subscribe).await.unwrap();
@@ -117,40 +119,40 @@ async fn resource_update_is_notified(pairing: Pairing) {
         }
         false => {
             let filter = SubscriptionFilter::builder().resource_subscription(WATCHED);
-            Some(meeting.listen(filter.build()).await)
+            Some(session.listen(filter.build()).await)
         }
     };
-    change(&meeting).await;
-    meeting.receive(subscription.as_mut(), updated).await;
-    meeting.assert_eras();
+    change(&session).await;
+    session.receive(subscription.as_mut(), updated).await;
+    session.assert_eras();
 }
 
 async fn no_update_after_unsubscribe(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    within("the resources", meeting.client.list_all_resources())
+    let session = pairing.connect().await;
+    within("the resources", session.client.list_all_resources())
         .await
         .unwrap();
     if pairing.legacy_client() {
-        let subscribe = meeting
+        let subscribe = session
             .client
             .subscribe(SubscribeRequestParams::new(WATCHED));
         within("a subscription", subscribe).await.unwrap();
-        let unsubscribe = meeting
+        let unsubscribe = session
             .client
             .unsubscribe(UnsubscribeRequestParams::new(WATCHED));
         within("its end", unsubscribe).await.unwrap();
     } else {
         let filter = SubscriptionFilter::builder().resource_subscription(WATCHED);
-        let mut subscription = meeting.listen(filter.build()).await;
+        let mut subscription = session.listen(filter.build()).await;
         within("its end", subscription.cancel()).await.unwrap();
     }
-    change(&meeting).await;
+    change(&session).await;
     // What comes after it is heard after it.
-    meeting.call("test_tool_with_progress", json!({})).await;
+    session.call("test_tool_with_progress", json!({})).await;
     let progress = |received: &ServerNotification| {
         matches!(received, ServerNotification::ProgressNotification(_))
     };
-    within("progress", meeting.client.service().receive(progress)).await;
-    let received = meeting.client.service().received.borrow();
+    within("progress", session.client.service().receive(progress)).await;
+    let received = session.client.service().received.borrow();
     assert!(!received.notifications.iter().any(updated), "{pairing:?}");
 }

@@ -18,21 +18,21 @@ use crate::official::session::from_json;
 #[derive(Default)]
 pub(crate) struct Received {
     /// The parameters of what it was asked.
-    pub(crate) asked: Vec<Value>,
+    pub(crate) server_requests: Vec<Value>,
     pub(crate) notifications: Vec<ServerNotification>,
 }
 
 /// The client.
 #[derive(Default)]
-pub(crate) struct Person {
+pub(crate) struct RecordingClient {
     pub(crate) received: watch::Sender<Received>,
 }
 
-impl Person {
-    /// Waits for a notification that `wanted` accepts, past ones included.
+impl RecordingClient {
+    /// Waits for a notification that `is_expected` accepts, past ones included.
     pub(crate) async fn receive(
         &self,
-        wanted: impl Fn(&ServerNotification) -> bool,
+        is_expected: impl Fn(&ServerNotification) -> bool,
     ) -> ServerNotification {
         let mut found = None;
         let received = &mut self.received.subscribe();
@@ -40,7 +40,7 @@ impl Person {
             found = received
                 .notifications
                 .iter()
-                .find(|received| wanted(received))
+                .find(|received| is_expected(received))
                 .cloned();
             found.is_some()
         });
@@ -48,28 +48,28 @@ impl Person {
         found.unwrap()
     }
 
-    /// Forgets the notifications that `unwanted` accepts.
-    pub(crate) fn forget(&self, unwanted: impl Fn(&ServerNotification) -> bool) {
+    /// Forgets the notifications that `is_unwanted` accepts.
+    pub(crate) fn forget(&self, is_unwanted: impl Fn(&ServerNotification) -> bool) {
         self.received.send_modify(|received| {
             received
                 .notifications
-                .retain(|received| !unwanted(received));
+                .retain(|received| !is_unwanted(received));
         });
     }
 
-    fn note(&self, notification: ServerNotification) {
+    fn record(&self, notification: ServerNotification) {
         self.received
             .send_modify(|received| received.notifications.push(notification));
     }
 
-    fn note_asked(&self, params: &impl serde::Serialize) {
+    fn record_request(&self, params: &impl serde::Serialize) {
         let params = json!(params);
         self.received
-            .send_modify(|received| received.asked.push(params));
+            .send_modify(|received| received.server_requests.push(params));
     }
 }
 
-impl ClientHandler for Person {
+impl ClientHandler for RecordingClient {
     fn get_info(&self) -> ClientConfig {
         from_json(json!({
             "protocolVersion": "2025-11-25",
@@ -83,17 +83,17 @@ impl ClientHandler for Person {
         params: ElicitRequestParams,
         _: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        self.note_asked(&params);
+        self.record_request(&params);
         let params = json!(params);
-        // An answer of the right type for whatever is wanted.
-        let wanted = params["requestedSchema"]["properties"].as_object().unwrap();
+        // An answer of the right type for each property.
+        let properties = params["requestedSchema"]["properties"].as_object().unwrap();
         let answer = |schema: &Value| match schema["type"].as_str() {
             Some("boolean") => json!(true),
             Some("integer" | "number") => json!(7),
             Some("array") => json!(["option1"]),
             _ => json!("Ünal"),
         };
-        let content: serde_json::Map<_, _> = wanted
+        let content: serde_json::Map<_, _> = properties
             .iter()
             .map(|(name, schema)| (name.clone(), answer(schema)))
             .collect();
@@ -109,7 +109,7 @@ impl ClientHandler for Person {
         params: CreateMessageRequestParams,
         _: RequestContext<RoleClient>,
     ) -> Result<CreateMessageResult, ErrorData> {
-        self.note_asked(&params);
+        self.record_request(&params);
         let content = json!({"type": "text", "text": "Paris"});
         Ok(from_json(
             json!({"role": "assistant", "content": content, "model": "m", "stopReason": "endTurn"}),
@@ -120,7 +120,7 @@ impl ClientHandler for Person {
         &self,
         _: RequestContext<RoleClient>,
     ) -> Result<ListRootsResult, ErrorData> {
-        self.note_asked(&"roots");
+        self.record_request(&"roots");
         Ok(from_json(
             json!({"roots": [{"uri": "file:///a b", "name": "root"}]}),
         ))
@@ -131,7 +131,7 @@ impl ClientHandler for Person {
         params: ProgressNotificationParam,
         _: NotificationContext<RoleClient>,
     ) {
-        self.note(ServerNotification::ProgressNotification(
+        self.record(ServerNotification::ProgressNotification(
             ProgressNotification::new(params),
         ));
     }
@@ -141,7 +141,7 @@ impl ClientHandler for Person {
         params: LoggingMessageNotificationParam,
         _: NotificationContext<RoleClient>,
     ) {
-        self.note(ServerNotification::LoggingMessageNotification(
+        self.record(ServerNotification::LoggingMessageNotification(
             LoggingMessageNotification::new(params),
         ));
     }
@@ -151,19 +151,19 @@ impl ClientHandler for Person {
         params: ResourceUpdatedNotificationParam,
         _: NotificationContext<RoleClient>,
     ) {
-        self.note(ServerNotification::ResourceUpdatedNotification(
+        self.record(ServerNotification::ResourceUpdatedNotification(
             ResourceUpdatedNotification::new(params),
         ));
     }
 
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
-        self.note(ServerNotification::ToolListChangedNotification(
+        self.record(ServerNotification::ToolListChangedNotification(
             ToolListChangedNotification::default(),
         ));
     }
 
     async fn on_prompt_list_changed(&self, _: NotificationContext<RoleClient>) {
-        self.note(ServerNotification::PromptListChangedNotification(
+        self.record(ServerNotification::PromptListChangedNotification(
             PromptListChangedNotification::default(),
         ));
     }

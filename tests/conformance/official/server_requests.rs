@@ -5,7 +5,7 @@ use rmcp::service::ServiceError;
 use serde_json::{Value, json};
 
 use crate::official::in_each_pairing;
-use crate::official::session::{Meeting, from_json};
+use crate::official::session::{Session, from_json};
 use crate::pairing::Pairing;
 use testkit::within;
 
@@ -24,22 +24,28 @@ in_each_pairing! {
 }
 
 /// Calls the tool and gives what it says at the end.
-async fn said(meeting: &Meeting, tool: &'static str, arguments: Value) -> String {
-    let result = meeting.call(tool, arguments).await;
-    assert!(result["isError"] != true, "{:?}: {result}", meeting.pairing);
-    meeting.assert_eras();
+async fn call_for_text(session: &Session, tool: &'static str, arguments: Value) -> String {
+    let result = session.call(tool, arguments).await;
+    assert!(result["isError"] != true, "{:?}: {result}", session.pairing);
+    session.assert_eras();
     result["content"][0]["text"].as_str().unwrap().to_owned()
 }
 
 /// What the client was asked.
-fn asked(meeting: &Meeting) -> Vec<Value> {
-    meeting.client.service().received.borrow().asked.clone()
+fn server_requests(session: &Session) -> Vec<Value> {
+    session
+        .client
+        .service()
+        .received
+        .borrow()
+        .server_requests
+        .clone()
 }
 
 async fn form_elicitation_reaches_the_user(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    let text = said(
-        &meeting,
+    let session = pairing.connect().await;
+    let text = call_for_text(
+        &session,
         "test_elicitation",
         json!({"message": "Wer? \"ß\""}),
     )
@@ -47,29 +53,29 @@ async fn form_elicitation_reaches_the_user(pairing: Pairing) {
     let content = r#"{"email":"Ünal","username":"Ünal"}"#;
     let expected = format!("Elicitation completed: action=accept, content={content}");
     assert_eq!(text, expected, "{pairing:?}");
-    let [question] = &*asked(&meeting) else {
-        panic!("{pairing:?}: {:?}", asked(&meeting));
+    let [request] = &*server_requests(&session) else {
+        panic!("{pairing:?}: {:?}", server_requests(&session));
     };
-    assert_eq!(question["message"], "Wer? \"ß\"", "{pairing:?}");
+    assert_eq!(request["message"], "Wer? \"ß\"", "{pairing:?}");
     let required = json!(["username", "email"]);
     assert_eq!(
-        question["requestedSchema"]["required"], required,
+        request["requestedSchema"]["required"], required,
         "{pairing:?}"
     );
 }
 
 async fn declined_elicitation_reaches_the_server(pairing: Pairing) {
-    let meeting = pairing.meet().await;
+    let session = pairing.connect().await;
     let arguments = json!({"message": "No, thank you"});
-    let text = said(&meeting, "test_elicitation", arguments).await;
+    let text = call_for_text(&session, "test_elicitation", arguments).await;
     let expected = "Elicitation completed: action=decline, content=null";
     assert_eq!(text, expected, "{pairing:?}");
 }
 
 async fn form_defaults_of_each_type_arrive(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    said(&meeting, "test_elicitation_sep1034_defaults", json!({})).await;
-    let properties = &asked(&meeting)[0]["requestedSchema"]["properties"];
+    let session = pairing.connect().await;
+    call_for_text(&session, "test_elicitation_sep1034_defaults", json!({})).await;
+    let properties = &server_requests(&session)[0]["requestedSchema"]["properties"];
     for (name, default) in [
         ("name", json!("John Doe")),
         ("age", json!(30)),
@@ -82,9 +88,9 @@ async fn form_defaults_of_each_type_arrive(pairing: Pairing) {
 }
 
 async fn form_enums_of_each_kind_arrive(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    said(&meeting, "test_elicitation_sep1330_enums", json!({})).await;
-    let properties = &asked(&meeting)[0]["requestedSchema"]["properties"];
+    let session = pairing.connect().await;
+    call_for_text(&session, "test_elicitation_sep1330_enums", json!({})).await;
+    let properties = &server_requests(&session)[0]["requestedSchema"]["properties"];
     let options = json!(["option1", "option2", "option3"]);
     assert_eq!(properties["untitledSingle"]["enum"], options, "{pairing:?}");
     let first = &properties["titledSingle"]["oneOf"][0];
@@ -108,45 +114,48 @@ async fn form_enums_of_each_kind_arrive(pairing: Pairing) {
 }
 
 async fn sampling_request_reaches_the_model(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    let text = said(&meeting, "test_sampling", json!({"prompt": "Where?"})).await;
+    let session = pairing.connect().await;
+    let text = call_for_text(&session, "test_sampling", json!({"prompt": "Where?"})).await;
     assert!(text.contains("Paris"), "{pairing:?}: {text}");
-    let question = &asked(&meeting)[0];
+    let request = &server_requests(&session)[0];
     assert_eq!(
-        question["messages"][0]["content"]["text"], "Where?",
+        request["messages"][0]["content"]["text"], "Where?",
         "{pairing:?}"
     );
-    assert_eq!(question["maxTokens"], 100, "{pairing:?}");
+    assert_eq!(request["maxTokens"], 100, "{pairing:?}");
 }
 
 async fn roots_request_is_answered(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    let text = said(&meeting, "test_input_required_result_list_roots", json!({})).await;
+    let session = pairing.connect().await;
+    let text = call_for_text(&session, "test_input_required_result_list_roots", json!({})).await;
     let roots = r#"[{"name":"root","uri":"file:///a b"}]"#;
     assert_eq!(text, format!("The roots are: {roots}"), "{pairing:?}");
 }
 
 async fn concurrent_server_requests_are_answered(pairing: Pairing) {
-    let meeting = pairing.meet().await;
+    let session = pairing.connect().await;
     let tool = "test_input_required_result_multiple_inputs";
-    let text = said(&meeting, tool, json!({})).await;
+    let text = call_for_text(&session, tool, json!({})).await;
     for part in ["Paris", "\"Ünal\"", "file:///a b"] {
         assert!(text.contains(part), "{pairing:?}: {text}");
     }
-    assert_eq!(asked(&meeting).len(), 3, "{pairing:?}");
+    assert_eq!(server_requests(&session).len(), 3, "{pairing:?}");
 }
 
 async fn successive_server_requests_are_answered(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    let text = said(
-        &meeting,
+    let session = pairing.connect().await;
+    let text = call_for_text(
+        &session,
         "test_input_required_result_multi_round",
         json!({}),
     )
     .await;
     assert_eq!(text, "Ünal likes Ünal", "{pairing:?}");
-    let asked = asked(&meeting);
-    let messages: Vec<_> = asked.iter().map(|asked| &asked["message"]).collect();
+    let server_requests = server_requests(&session);
+    let messages: Vec<_> = server_requests
+        .iter()
+        .map(|request| &request["message"])
+        .collect();
     let expected = [
         "Step 1: What is your name?",
         "Step 2: What is your favorite color?",
@@ -155,10 +164,10 @@ async fn successive_server_requests_are_answered(pairing: Pairing) {
 }
 
 async fn request_state_is_returned(pairing: Pairing) {
-    let meeting = pairing.meet().await;
+    let session = pairing.connect().await;
     let tool = "test_input_required_result_request_state";
     assert_eq!(
-        said(&meeting, tool, json!({})).await,
+        call_for_text(&session, tool, json!({})).await,
         "state-ok",
         "{pairing:?}"
     );
@@ -166,7 +175,7 @@ async fn request_state_is_returned(pairing: Pairing) {
     // refuse, as a modern server does.
     if !pairing.legacy_client() {
         let call = CallToolRequestParams::new(tool).with_request_state("made up");
-        let refused = within("a refusal", meeting.client.call_tool(call)).await;
+        let refused = within("a refusal", session.client.call_tool(call)).await;
         let Err(ServiceError::McpError(error)) = refused else {
             panic!("{pairing:?}: {refused:?}");
         };
@@ -175,29 +184,34 @@ async fn request_state_is_returned(pairing: Pairing) {
 }
 
 async fn all_declared_capabilities_are_used(pairing: Pairing) {
-    let meeting = pairing.meet().await;
+    let session = pairing.connect().await;
     // It never has enough, which both the SDK's client and its server end at some time.
     let call = CallToolRequestParams::new("test_input_required_result_capabilities");
-    let result = within("an end", meeting.client.call_tool(call)).await;
-    let gave_up = result
+    let result = within("an end", session.client.call_tool(call)).await;
+    let failed = result
         .as_ref()
         .map_or(true, |result| result.is_error == Some(true));
-    assert!(gave_up, "{pairing:?}: {result:?}");
-    let asked = asked(&meeting);
-    for wanted in ["message", "messages"] {
+    assert!(failed, "{pairing:?}: {result:?}");
+    let server_requests = server_requests(&session);
+    for member in ["message", "messages"] {
         assert!(
-            asked.iter().any(|asked| !asked[wanted].is_null()),
-            "{pairing:?}: {asked:?}"
+            server_requests
+                .iter()
+                .any(|request| !request[member].is_null()),
+            "{pairing:?}: {server_requests:?}"
         );
     }
-    assert!(asked.contains(&json!("roots")), "{pairing:?}: {asked:?}");
+    assert!(
+        server_requests.contains(&json!("roots")),
+        "{pairing:?}: {server_requests:?}"
+    );
 }
 
 async fn prompt_sends_server_requests_too(pairing: Pairing) {
     // The fixture gives a legacy client no other answer than the one that only modern ones take.
-    let meeting = pairing.meet().await;
+    let session = pairing.connect().await;
     let params = from_json(json!({"name": "test_input_required_result_prompt"}));
-    let prompt = within("the prompt", meeting.client.get_prompt(params)).await;
+    let prompt = within("the prompt", session.client.get_prompt(params)).await;
     match pairing {
         Pairing::LegacyToModern | Pairing::ModernToModern => {
             let text = json!(prompt.unwrap())["messages"][0]["content"]["text"].clone();

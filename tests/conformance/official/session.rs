@@ -16,16 +16,16 @@ use tokio::process::Child;
 use tokio::sync::watch;
 
 use crate::official::everything::{self, Counts, Era};
-use crate::official::recording_client::Person;
+use crate::official::recording_client::RecordingClient;
 use crate::pairing::Pairing;
 use testkit::{proxy, within};
 
 /// Both of them, and the proxy, which is killed when this is dropped.
-pub(crate) struct Meeting {
+pub(crate) struct Session {
     pub(crate) pairing: Pairing,
-    pub(crate) client: RunningService<RoleClient, Person>,
+    pub(crate) client: RunningService<RoleClient, RecordingClient>,
     pub(crate) counts: watch::Sender<Counts>,
-    spoken: Arc<Mutex<BTreeSet<String>>>,
+    revisions: Arc<Mutex<BTreeSet<String>>>,
     _proxy: Child,
 }
 
@@ -47,9 +47,9 @@ impl Pairing {
     }
 
     /// Lets a client that declares everything meet the server.
-    pub(crate) async fn meet(self) -> Meeting {
+    pub(crate) async fn connect(self) -> Session {
         let counts = watch::Sender::new(Counts::default());
-        let (url, spoken) = serve(self.era(), counts.clone()).await;
+        let (url, revisions) = serve(self.era(), counts.clone()).await;
         let builder = proxy::new().upstream("everything", &url);
         let mut proxy = builder
             .command()
@@ -57,13 +57,14 @@ impl Pairing {
             .spawn()
             .unwrap();
         let pipes = (proxy.stdout.take().unwrap(), proxy.stdin.take().unwrap());
-        let client = serve_client_with_lifecycle(Person::default(), pipes, self.lifecycle());
+        let client =
+            serve_client_with_lifecycle(RecordingClient::default(), pipes, self.lifecycle());
         let client = within("the client to be served", client).await.unwrap();
-        Meeting {
+        Session {
             pairing: self,
             client,
             counts,
-            spoken,
+            revisions,
             _proxy: proxy,
         }
     }
@@ -71,8 +72,8 @@ impl Pairing {
 
 /// Starts the server; its url, and the revisions that requests to it name in their header.
 async fn serve(era: Era, counts: watch::Sender<Counts>) -> (String, Arc<Mutex<BTreeSet<String>>>) {
-    let spoken = Arc::new(Mutex::new(BTreeSet::new()));
-    let seen = spoken.clone();
+    let revisions = Arc::new(Mutex::new(BTreeSet::new()));
+    let seen = revisions.clone();
     let look = from_fn(move |request: Request, next: Next| {
         if let Some(version) = request.headers().get("mcp-protocol-version") {
             let version = version.to_str().unwrap().to_owned();
@@ -84,10 +85,10 @@ async fn serve(era: Era, counts: watch::Sender<Counts>) -> (String, Arc<Mutex<BT
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (format!("http://{address}/mcp"), spoken)
+    (format!("http://{address}/mcp"), revisions)
 }
 
-impl Meeting {
+impl Session {
     /// Calls a tool, and gives its result as JSON.
     pub(crate) async fn call(&self, name: &'static str, arguments: Value) -> Value {
         let params = CallToolRequestParams::new(name);
@@ -116,17 +117,17 @@ impl Meeting {
     pub(crate) async fn receive(
         &self,
         subscription: Option<&mut Subscription>,
-        wanted: impl Fn(&ServerNotification) -> bool,
+        is_expected: impl Fn(&ServerNotification) -> bool,
     ) -> ServerNotification {
         let what = format!("{:?}: a notification", self.pairing);
         let Some(subscription) = subscription else {
-            return within(&what, self.client.service().receive(wanted)).await;
+            return within(&what, self.client.service().receive(is_expected)).await;
         };
         within(&what, async {
             loop {
                 let received = subscription.next().await.unwrap();
                 let received = received.unwrap_or_else(|| panic!("the subscription has ended"));
-                if wanted(&received) {
+                if is_expected(&received) {
                     return received;
                 }
             }
@@ -136,9 +137,9 @@ impl Meeting {
 
     /// Asserts that the proxy and the server spoke in the way of the pairing, and no other.
     pub(crate) fn assert_eras(&self) {
-        let spoken = self.spoken.lock().unwrap();
-        let modern = spoken.contains("2026-07-28") && spoken.len() == 1;
-        let legacy = spoken.contains("2025-11-25");
+        let revisions = self.revisions.lock().unwrap();
+        let modern = revisions.contains("2026-07-28") && revisions.len() == 1;
+        let legacy = revisions.contains("2025-11-25");
         let client = self.client.peer_info().unwrap().protocol_version.clone();
         let modern_client = client == ProtocolVersion::V_2026_07_28;
         assert_eq!(
@@ -149,10 +150,10 @@ impl Meeting {
         );
         match self.pairing {
             Pairing::LegacyToLegacy | Pairing::ModernToLegacy => {
-                assert!(legacy, "{:?}: {spoken:?}", self.pairing);
+                assert!(legacy, "{:?}: {revisions:?}", self.pairing);
             }
             Pairing::LegacyToModern | Pairing::ModernToModern => {
-                assert!(modern, "{:?}: {spoken:?}", self.pairing);
+                assert!(modern, "{:?}: {revisions:?}", self.pairing);
             }
         }
     }

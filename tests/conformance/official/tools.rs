@@ -17,8 +17,8 @@ in_each_pairing! {
 }
 
 async fn tools_are_listed_with_their_schemas(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    let listed = within("the tools", meeting.client.list_all_tools()).await;
+    let session = pairing.connect().await;
+    let listed = within("the tools", session.client.list_all_tools()).await;
     let listed: Vec<Value> = listed.unwrap().iter().map(|tool| json!(tool)).collect();
     let count = listed
         .iter()
@@ -47,11 +47,11 @@ async fn tools_are_listed_with_their_schemas(pairing: Pairing) {
         schema["$defs"]["address"]["$anchor"], "addressDef",
         "{pairing:?}"
     );
-    meeting.assert_eras();
+    session.assert_eras();
 }
 
 async fn every_kind_of_content_arrives(pairing: Pairing) {
-    let meeting = pairing.meet().await;
+    let session = pairing.connect().await;
     let picture = json!({"type": "image", "mimeType": "image/png"});
     let resource = |uri: &str, mime_type: &str, text: &str| {
         let resource = json!({"uri": uri, "mimeType": mime_type, "text": text});
@@ -82,7 +82,7 @@ async fn every_kind_of_content_arrives(pairing: Pairing) {
             ]),
         ),
     ] {
-        let mut result = meeting.call(tool, json!({})).await;
+        let mut result = session.call(tool, json!({})).await;
         // The bytes of a picture and of a sound, which their first letters tell.
         for block in result["content"].as_array_mut().unwrap() {
             let magic = match block["type"].as_str() {
@@ -99,21 +99,21 @@ async fn every_kind_of_content_arrives(pairing: Pairing) {
         assert_eq!(result["content"], expected, "{pairing:?}: {tool}");
         assert!(result["isError"] != true, "{pairing:?}: {result}");
     }
-    meeting.assert_eras();
+    session.assert_eras();
 }
 
 async fn tool_error_arrives(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    let result = meeting.call("test_error_handling", json!({})).await;
+    let session = pairing.connect().await;
+    let result = session.call("test_error_handling", json!({})).await;
     assert_eq!(result["isError"], true, "{pairing:?}");
     let text = "This tool intentionally returns an error for testing";
     assert_eq!(result["content"][0]["text"], text, "{pairing:?}");
-    meeting.assert_eras();
+    session.assert_eras();
 }
 
 async fn unknown_tool_is_a_protocol_error(pairing: Pairing) {
-    let meeting = pairing.meet().await;
-    let call = meeting.client.call_tool(CallToolRequestParams::new("none"));
+    let session = pairing.connect().await;
+    let call = session.client.call_tool(CallToolRequestParams::new("none"));
     let error = within("an error", call).await.unwrap_err();
     let ServiceError::McpError(error) = error else {
         panic!("{pairing:?}: {error}");
@@ -123,17 +123,17 @@ async fn unknown_tool_is_a_protocol_error(pairing: Pairing) {
 }
 
 async fn tool_arguments_arrive(pairing: Pairing) {
-    let meeting = pairing.meet().await;
+    let session = pairing.connect().await;
     // One travels in a header too, where the server is modern.
     for (tool, argument) in [
         ("test_custom_header", "region"),
         ("json_schema_2020_12_tool", "name"),
     ] {
-        let result = meeting.call(tool, json!({argument: "Zürich \"7\""})).await;
+        let result = session.call(tool, json!({argument: "Zürich \"7\""})).await;
         assert_eq!(
             result["content"][0]["text"], "Zürich \"7\"",
             "{pairing:?}: {tool}"
         );
     }
-    meeting.assert_eras();
+    session.assert_eras();
 }

@@ -4,15 +4,15 @@ use serde_json::json;
 
 use crate::schema::peer::Peer;
 use crate::schema::revision::Pair;
-use crate::schema::table::{between_legacy, rows, to_legacy};
+use crate::schema::table::{both_legacy, legacy_client, rows};
 use testkit::upstream::Upstream;
 
 rows! {
     Client {
-        "result of logging/setLevel" => "EmptyResult", to_legacy;
+        "result of logging/setLevel" => "EmptyResult", legacy_client;
     }
     Upstream {
-        "logging/setLevel" => "SetLevelRequest", between_legacy;
+        "logging/setLevel" => "SetLevelRequest", both_legacy;
     }
 }
 
@@ -21,7 +21,8 @@ pub(crate) async fn set_level(peer: &mut Peer, pair: Pair, a: &Upstream) {
     if pair.client.is_modern() {
         return;
     }
-    peer.get("logging/setLevel", json!({"level": "info"})).await;
+    peer.expect_result("logging/setLevel", json!({"level": "info"}))
+        .await;
     if !pair.upstream.is_modern() {
         a.wait_for_request("logging/setLevel").await;
     }

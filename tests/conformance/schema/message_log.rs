@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::schema::duplicate_members::Once;
+use crate::schema::duplicate_members::NoDuplicates;
 use crate::schema::revision::{Pair, Revision};
 use crate::schema::schemas;
 use crate::schema::table::{Row, Side, all, revision};
@@ -37,14 +37,17 @@ impl Message {
     }
 
     /// What it asks for inside: those questions are no messages, and have definitions all the same.
-    fn questions(&self) -> impl Iterator<Item = Self> {
-        let asked = self.value["result"]["inputRequests"].as_object();
-        asked.into_iter().flatten().map(|(_, request)| Self {
-            side: self.side,
-            label: format!("asked in a result: {}", label(&with_id(request))),
-            text: request.to_string(),
-            value: request.clone(),
-        })
+    fn input_requests(&self) -> impl Iterator<Item = Self> {
+        let input_requests = self.value["result"]["inputRequests"].as_object();
+        input_requests
+            .into_iter()
+            .flatten()
+            .map(|(_, request)| Self {
+                side: self.side,
+                label: format!("input request: {}", label(&with_id(request))),
+                text: request.to_string(),
+                value: request.clone(),
+            })
     }
 }
 
@@ -70,10 +73,10 @@ fn label(message: &Value) -> String {
         return format!("error {}", message["error"]["code"]);
     }
     let id = message["id"].as_str().unwrap_or_default();
-    let asked = id.split('#').next().unwrap_or_default();
+    let method = id.split('#').next().unwrap_or_default();
     match message["result"]["resultType"] == "input_required" {
-        true => format!("result of {asked} that asks"),
-        false => format!("result of {asked}"),
+        true => format!("result of {method} that requires input"),
+        false => format!("result of {method}"),
     }
 }
 
@@ -81,10 +84,10 @@ fn label(message: &Value) -> String {
 pub(crate) fn check(message: &Message, pair: Pair) -> Vec<String> {
     let revision = revision(message.side, &message.label, pair);
     let mut faults = Vec::new();
-    if let Err(error) = serde_json::from_str::<Once>(&message.text) {
+    if let Err(error) = serde_json::from_str::<NoDuplicates>(&message.text) {
         faults.push(error.to_string());
     }
-    if !message.label.starts_with("asked in a result: ") {
+    if !message.label.starts_with("input request: ") {
         faults.extend(envelope(message, revision));
     }
     let named =
@@ -98,10 +101,10 @@ pub(crate) fn check(message: &Message, pair: Pair) -> Vec<String> {
         ));
     }
     for row in known {
-        match message.value.pointer(row.at()) {
+        match message.value.pointer(row.pointer()) {
             Some(_) if row.definition.is_empty() => {}
             Some(part) => faults.extend(schemas::faults(revision, row.definition, part)),
-            None => faults.push(format!("nothing at `{}`", row.at())),
+            None => faults.push(format!("nothing at `{}`", row.pointer())),
         }
     }
     faults
@@ -131,20 +134,20 @@ fn envelope(message: &Message, revision: Revision) -> Vec<String> {
 
 /// All that reached the client and the servers of a scene.
 #[derive(Default)]
-pub(crate) struct Book {
+pub(crate) struct MessageLog {
     messages: Vec<Message>,
 }
 
-impl Book {
+impl MessageLog {
     /// Enters messages, and what they ask for inside.
-    pub(crate) fn enter<B: AsRef<[u8]>>(
+    pub(crate) fn record<B: AsRef<[u8]>>(
         &mut self,
         side: Side,
         messages: impl IntoIterator<Item = B>,
     ) {
         for bytes in messages {
             let message = Message::new(side, bytes.as_ref());
-            self.messages.extend(message.questions());
+            self.messages.extend(message.input_requests());
             self.messages.push(message);
         }
     }

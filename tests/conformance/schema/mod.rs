@@ -1,7 +1,7 @@
 //! What the proxy says is valid by the JSON schema of the revision that its hearer speaks.
 //!
 //! A client of each revision meets servers of each, and they do all there is to do (`scene`). Every
-//! message that reached one of them (`book`) is checked as a JSON-RPC message and by the definition
+//! message that reached one of them (`log`) is checked as a JSON-RPC message and by the definition
 //! that the table has for it (`table`, `schemas`), those passed on included. A message without an
 //! entry fails, and so does an entry without a message.
 
@@ -25,38 +25,38 @@ use revision::{Pair, REVISIONS, Revision};
 use table::Side;
 
 /// Plays the scene with a client of this revision before servers of each.
-async fn meet_all(client: Revision) {
+async fn check_all_upstreams(client: Revision) {
     for upstream in REVISIONS {
         let pair = Pair { client, upstream };
-        let book = scenario::play(pair).await;
-        let faults = book.faults(pair);
+        let log = scenario::run(pair).await;
+        let faults = log.faults(pair);
         assert!(faults.is_empty(), "{pair:?}:\n{}", faults.join("\n"));
     }
 }
 
 #[tokio::test]
 async fn messages_are_valid_with_a_client_of_2024_11_05() {
-    meet_all(Revision("2024-11-05")).await;
+    check_all_upstreams(Revision("2024-11-05")).await;
 }
 
 #[tokio::test]
 async fn messages_are_valid_with_a_client_of_2025_03_26() {
-    meet_all(Revision("2025-03-26")).await;
+    check_all_upstreams(Revision("2025-03-26")).await;
 }
 
 #[tokio::test]
 async fn messages_are_valid_with_a_client_of_2025_06_18() {
-    meet_all(Revision("2025-06-18")).await;
+    check_all_upstreams(Revision("2025-06-18")).await;
 }
 
 #[tokio::test]
 async fn messages_are_valid_with_a_client_of_2025_11_25() {
-    meet_all(Revision("2025-11-25")).await;
+    check_all_upstreams(Revision("2025-11-25")).await;
 }
 
 #[tokio::test]
 async fn messages_are_valid_with_a_client_of_2026_07_28() {
-    meet_all(Revision("2026-07-28")).await;
+    check_all_upstreams(Revision("2026-07-28")).await;
 }
 
 #[test]

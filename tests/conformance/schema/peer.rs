@@ -10,12 +10,12 @@ pub(crate) struct Peer {
     pub(crate) client: Client,
     revision: Revision,
     capabilities: Value,
-    asked: usize,
+    request_count: usize,
 }
 
 impl Peer {
     /// Launches the proxy and says hello.
-    pub(crate) async fn meet(
+    pub(crate) async fn connect(
         proxy: proxy::Builder,
         revision: Revision,
         capabilities: Value,
@@ -25,16 +25,16 @@ impl Peer {
             client,
             revision,
             capabilities,
-            asked: 0,
+            request_count: 0,
         };
-        peer.hello().await;
+        peer.handshake().await;
         peer
     }
 
     /// Says who it is. Anybody may do that again.
-    pub(crate) async fn hello(&mut self) {
+    pub(crate) async fn handshake(&mut self) {
         if self.revision.is_modern() {
-            self.get("server/discover", json!({})).await;
+            self.expect_result("server/discover", json!({})).await;
             return;
         }
         let params = json!({
@@ -42,7 +42,7 @@ impl Peer {
             "capabilities": self.capabilities,
             "clientInfo": {"name": "test", "version": "1"},
         });
-        let result = self.get("initialize", params).await;
+        let result = self.expect_result("initialize", params).await;
         assert_eq!(result["protocolVersion"], self.revision.0, "{result}");
         let initialized = "notifications/initialized";
         self.client.notify(initialized, json!({})).await;
@@ -55,13 +55,13 @@ impl Peer {
             params["_meta"][declared] = self.capabilities.clone();
             params = with_meta(params);
         }
-        self.asked += 1;
+        self.request_count += 1;
         let as_a_task = if params["task"].is_null() {
             ""
         } else {
             " as a task"
         };
-        let id = format!("{method}{as_a_task}#{}", self.asked);
+        let id = format!("{method}{as_a_task}#{}", self.request_count);
         let line = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         self.client.send_line(line.to_string()).await;
         id
@@ -74,14 +74,14 @@ impl Peer {
     }
 
     /// Sends a request and waits for its answer.
-    pub(crate) async fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn request(&mut self, method: &str, params: Value) -> Value {
         let id = self.send(method, params).await;
         self.answer(&id).await
     }
 
-    /// As [`Peer::ask`]; the answer must be a result, which comes back.
-    pub(crate) async fn get(&mut self, method: &str, params: Value) -> Value {
-        let mut answer = self.ask(method, params).await;
+    /// As [`Peer::request`]; the answer must be a result, which comes back.
+    pub(crate) async fn expect_result(&mut self, method: &str, params: Value) -> Value {
+        let mut answer = self.request(method, params).await;
         assert!(answer["error"].is_null(), "{answer}");
         answer["result"].take()
     }
@@ -93,36 +93,36 @@ impl Peer {
     }
 
     /// Calls the tool that asks, and answers all it asks.
-    pub(crate) async fn be_asked(&mut self, pair: Pair) {
+    pub(crate) async fn answer_server_requests(&mut self, pair: Pair) {
         let call = json!({"name": "asks"});
         if self.revision.is_modern() {
-            return self.come_back(call).await;
+            return self.retry_until_complete(call).await;
         }
         let id = self.send("tools/call", call).await;
-        for (_, request) in pair.asks() {
-            let asked = self
+        for (_, request) in pair.server_requests() {
+            let request = self
                 .client
                 .incoming_request(request["method"].as_str().unwrap());
-            let asked = asked.await;
-            self.client.respond(&asked, reply(&asked)).await;
+            let request = request.await;
+            self.client.respond(&request, reply(&request)).await;
         }
         let answer = self.answer(&id).await;
         assert!(answer["error"].is_null(), "{answer}");
     }
 
     /// Makes a call again and again until nothing more is asked.
-    async fn come_back(&mut self, call: Value) {
-        let mut result = self.get("tools/call", call.clone()).await;
+    async fn retry_until_complete(&mut self, call: Value) {
+        let mut result = self.expect_result("tools/call", call.clone()).await;
         assert_eq!(result["resultType"], "input_required", "{result}");
         while result["resultType"] == "input_required" {
-            let questions = result["inputRequests"].as_object().unwrap().iter();
-            let answers: Map<_, _> = questions
+            let input_requests = result["inputRequests"].as_object().unwrap().iter();
+            let answers: Map<_, _> = input_requests
                 .map(|(key, it)| (key.clone(), reply(it)))
                 .collect();
             let mut again = call.clone();
             again["inputResponses"] = answers.into();
             again["requestState"] = result["requestState"].take();
-            result = self.get("tools/call", again).await;
+            result = self.expect_result("tools/call", again).await;
         }
     }
 }

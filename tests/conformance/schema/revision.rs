@@ -25,12 +25,12 @@ impl Revision {
     }
 
     /// Whether a server can ask a person to fill in a form.
-    pub(crate) fn elicits(self) -> bool {
+    pub(crate) fn supports_elicitation(self) -> bool {
         self >= Revision("2025-06-18")
     }
 
     /// Whether a server can send a person to a URL.
-    pub(crate) fn sends_to_urls(self) -> bool {
+    pub(crate) fn supports_url_mode(self) -> bool {
         self >= Revision("2025-11-25")
     }
 
@@ -41,17 +41,17 @@ impl Revision {
 
     /// Whether an error may lack its id, where that could not be read: before, an error had to have
     /// one, and a malformed line could have no valid answer.
-    pub(crate) fn knows_errors_without_id(self) -> bool {
+    pub(crate) fn allows_errors_without_id(self) -> bool {
         self >= Revision("2025-11-25")
     }
 
     /// All that a client of it can declare.
     pub(crate) fn capabilities(self) -> Value {
         let mut all = json!({"sampling": {}, "roots": {}, "experimental": {"x": {"y": 1}}});
-        if self.elicits() {
+        if self.supports_elicitation() {
             all["elicitation"] = json!({});
         }
-        if self.sends_to_urls() {
+        if self.supports_url_mode() {
             all["elicitation"] = json!({"form": {}, "url": {}});
         }
         match self.is_modern() {
@@ -71,17 +71,17 @@ pub(crate) struct Pair {
 
 impl Pair {
     /// Whether both know forms.
-    pub(crate) fn elicits(self) -> bool {
-        self.client.elicits() && self.upstream.elicits()
+    pub(crate) fn supports_elicitation(self) -> bool {
+        self.client.supports_elicitation() && self.upstream.supports_elicitation()
     }
 
     /// Whether both know of visits to URLs.
-    pub(crate) fn sends_to_urls(self) -> bool {
-        self.client.sends_to_urls() && self.upstream.sends_to_urls()
+    pub(crate) fn supports_url_mode(self) -> bool {
+        self.client.supports_url_mode() && self.upstream.supports_url_mode()
     }
 
     /// What the servers ask of the client: what it is called in ids, and the request.
-    pub(crate) fn asks(self) -> Vec<(&'static str, Value)> {
+    pub(crate) fn server_requests(self) -> Vec<(&'static str, Value)> {
         let text = json!({"type": "text", "text": "?"});
         let messages = json!([{"role": "user", "content": text}]);
         let sampling = json!({"messages": messages, "maxTokens": 9});
@@ -91,11 +91,11 @@ impl Pair {
             ("sampling/createMessage", sampling),
             ("roots/list", json!({})),
         ];
-        if self.elicits() {
+        if self.supports_elicitation() {
             asks.push(("elicitation/create", form));
         }
-        if self.sends_to_urls() {
-            asks.push(("elicitation/create by url", self.visit()));
+        if self.supports_url_mode() {
+            asks.push(("elicitation/create by url", self.url_params()));
         }
         let request = |(label, params): (&'static str, Value)| {
             let method = label.split(' ').next();
@@ -105,11 +105,11 @@ impl Pair {
     }
 
     /// The parameters by which the servers send a person to a URL.
-    pub(crate) fn visit(self) -> Value {
-        let mut visit = json!({"mode": "url", "message": "?", "url": "https://a.example/"});
+    pub(crate) fn url_params(self) -> Value {
+        let mut url_params = json!({"mode": "url", "message": "?", "url": "https://a.example/"});
         if !self.upstream.is_modern() {
-            visit["elicitationId"] = json!("e-1");
+            url_params["elicitationId"] = json!("e-1");
         }
-        visit
+        url_params
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::schema::logs;
-use crate::schema::message_log::Book;
+use crate::schema::message_log::MessageLog;
 use crate::schema::peer::Peer;
 use crate::schema::revision::{MODERN, Pair};
 use crate::schema::server;
@@ -13,56 +13,57 @@ use testkit::proxy;
 use testkit::upstream::Upstream;
 
 /// Plays it, and gives all that was said.
-pub(crate) async fn play(pair: Pair) -> Book {
-    let mut book = Book::default();
+pub(crate) async fn run(pair: Pair) -> MessageLog {
+    let mut log = MessageLog::default();
     for capabilities in [pair.client.capabilities(), json!({})] {
         let (a, b) = (
-            server::of(pair).start().await,
-            server::of(pair).start().await,
+            server::server(pair).start().await,
+            server::server(pair).start().await,
         );
         let proxy = proxy::new().upstream("a", &a).upstream("b", &b);
         let declares = capabilities != json!({});
-        let mut peer = Peer::meet(proxy, pair.client, capabilities).await;
+        let mut peer = Peer::connect(proxy, pair.client, capabilities).await;
         match declares {
             true => everything(&mut peer, pair, &a).await,
             false => undeclared(&mut peer, pair).await,
         }
         assert!(peer.client.close().await.success());
-        book.enter(Side::Client, peer.client.received());
+        log.record(Side::Client, peer.client.received());
         for server in [a, b] {
             let requests = server.raw.requests().into_iter();
             let posts = requests.filter(|request| request.method == "POST");
-            book.enter(Side::Upstream, posts.map(|post| post.body));
+            log.record(Side::Upstream, posts.map(|post| post.body));
         }
     }
-    book
+    log
 }
 
 async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
     offers(peer).await;
     if !pair.client.is_modern() {
-        peer.get("ping", json!({})).await;
+        peer.expect_result("ping", json!({})).await;
     }
     // By now there are instructions, and capabilities of the servers.
-    peer.hello().await;
+    peer.handshake().await;
     errors(peer, pair).await;
-    peer.be_asked(pair).await;
-    if pair.client.is_modern() && pair.sends_to_urls() && !pair.upstream.is_modern() {
-        peer.get("tools/call", json!({"name": "visits"})).await;
+    peer.answer_server_requests(pair).await;
+    if pair.client.is_modern() && pair.supports_url_mode() && !pair.upstream.is_modern() {
+        peer.expect_result("tools/call", json!({"name": "visits"}))
+            .await;
     }
     if !pair.upstream.is_modern() {
-        aside(pair, a).await;
+        on_unrelated_stream(pair, a).await;
     }
     if pair.upstream.has_tasks() {
         if pair.client.has_tasks() {
-            tasks::make(peer).await;
+            tasks::run_client_tasks(peer).await;
         }
-        tasks::be_followed(peer, a).await;
+        tasks::run_proxied_tasks(peer, a).await;
     }
     logs::set_level(peer, pair, a).await;
     changes(peer, pair, a).await;
-    withdrawals(peer, pair).await;
-    ends(peer, a).await;
+    cancelled_server_requests(peer, pair).await;
+    cancellations(peer, a).await;
 }
 
 /// All that can be listed and asked for by its name.
@@ -74,29 +75,29 @@ async fn offers(peer: &mut Peer) {
         "resources/templates/list",
     ];
     for method in lists {
-        peer.get(method, json!({})).await;
+        peer.expect_result(method, json!({})).await;
     }
     for name in ["plain", "b__plain"] {
         let arguments = json!({"x": [1.5, null]});
         let token = json!({"progressToken": "t"});
         let params = json!({"name": name, "arguments": arguments, "_meta": token});
-        peer.get("tools/call", params).await;
+        peer.expect_result("tools/call", params).await;
     }
     for name in ["q", "b__q"] {
-        peer.get(
+        peer.expect_result(
             "prompts/get",
             json!({"name": name, "arguments": {"x": "1"}}),
         )
         .await;
     }
-    peer.get("resources/read", json!({"uri": "file:///b"}))
+    peer.expect_result("resources/read", json!({"uri": "file:///b"}))
         .await;
     let prompt = json!({"type": "ref/prompt", "name": "b__q"});
     let template = json!({"type": "ref/resource", "uri": "b:///{x}"});
     for reference in [prompt, template] {
         let argument = json!({"name": "x", "value": "v"});
         let params = json!({"ref": reference, "argument": argument});
-        peer.get("completion/complete", params).await;
+        peer.expect_result("completion/complete", params).await;
     }
 }
 
@@ -111,13 +112,13 @@ async fn errors(peer: &mut Peer, pair: Pair) {
         ("nothing/known", json!({})),
     ];
     for (method, params) in refused {
-        let answer = peer.ask(method, params).await;
+        let answer = peer.request(method, params).await;
         assert!(answer["error"]["code"].is_i64(), "{answer}");
     }
     peer.client
         .send_line(r#"{"jsonrpc":"2.0","id":"x","method":7}"#)
         .await;
-    if pair.client.knows_errors_without_id() {
+    if pair.client.allows_errors_without_id() {
         for line in ["{", "[]", r#"{"jsonrpc":"2.0","method":7}"#] {
             peer.client.send_line(line).await;
         }
@@ -132,18 +133,18 @@ async fn errors(peer: &mut Peer, pair: Pair) {
         }
     }
     // The lines before it are answered.
-    peer.hello().await;
+    peer.handshake().await;
 }
 
 /// A server asks on a stream that belongs to no call: a modern client cannot be reached there, and
 /// we answer for it.
-async fn aside(pair: Pair, a: &Upstream) {
+async fn on_unrelated_stream(pair: Pair, a: &Upstream) {
     let stream = a.event_stream().await;
     stream.request(r#""ping#aside""#, "ping", "{}").await;
     if !pair.client.is_modern() {
         return;
     }
-    for (label, request) in pair.asks() {
+    for (label, request) in pair.server_requests() {
         let id = json!(format!("{label}#aside")).to_string();
         let method = request["method"].as_str().unwrap();
         let params = request["params"].to_string();
@@ -155,18 +156,19 @@ async fn aside(pair: Pair, a: &Upstream) {
 async fn changes(peer: &mut Peer, pair: Pair, a: &Upstream) {
     let uri = "file:///a";
     if pair.client.is_modern() {
-        let wanted = json!({
+        let filter = json!({
             "toolsListChanged": true,
             "promptsListChanged": true,
             "resourcesListChanged": true,
             "resourceSubscriptions": [uri],
         });
-        let listen = json!({"notifications": wanted});
+        let listen = json!({"notifications": filter});
         peer.send("subscriptions/listen", listen).await;
         let acknowledged = "notifications/subscriptions/acknowledged";
         peer.client.notification(acknowledged).await;
     } else {
-        peer.get("resources/subscribe", json!({"uri": uri})).await;
+        peer.expect_result("resources/subscribe", json!({"uri": uri}))
+            .await;
     }
     let of_uri = json!({"uri": uri}).to_string();
     for (what, params) in [
@@ -179,15 +181,19 @@ async fn changes(peer: &mut Peer, pair: Pair, a: &Upstream) {
         peer.client.notification(&method).await;
     }
     if !pair.client.is_modern() {
-        peer.get("resources/unsubscribe", json!({"uri": uri})).await;
+        peer.expect_result("resources/unsubscribe", json!({"uri": uri}))
+            .await;
     }
 }
 
 /// The client need not answer any more what it was asked.
-async fn withdrawals(peer: &mut Peer, pair: Pair) {
+async fn cancelled_server_requests(peer: &mut Peer, pair: Pair) {
     match (pair.client.is_modern(), pair.upstream.is_modern()) {
         (true, _) => return,
-        (false, false) => drop(peer.get("tools/call", json!({"name": "withdraws"})).await),
+        (false, false) => drop(
+            peer.expect_result("tools/call", json!({"name": "withdraws"}))
+                .await,
+        ),
         (false, true) => {
             let id = peer.send("tools/call", json!({"name": "asks"})).await;
             peer.client.incoming_request("sampling/createMessage").await;
@@ -198,7 +204,7 @@ async fn withdrawals(peer: &mut Peer, pair: Pair) {
 }
 
 /// A call is cancelled, the tools are others, and the client leaves another call.
-async fn ends(peer: &mut Peer, a: &Upstream) {
+async fn cancellations(peer: &mut Peer, a: &Upstream) {
     let hanging = |count| {
         a.raw
             .wait_for_count(count, |request| request.tool() == "hangs")
@@ -220,7 +226,7 @@ async fn undeclared(peer: &mut Peer, pair: Pair) {
     let answer: Value = match (pair.client.is_modern(), pair.upstream.is_modern()) {
         // Between the two of them.
         (true, true) => return,
-        _ => peer.ask("tools/call", json!({"name": "asks"})).await,
+        _ => peer.request("tools/call", json!({"name": "asks"})).await,
     };
     assert_eq!(
         answer["error"].is_null(),

@@ -8,7 +8,7 @@ use testkit::raw::{Reply, Request};
 use testkit::upstream::{self, Builder, Call};
 
 /// A server of the pair's revision.
-pub(crate) fn of(pair: Pair) -> Builder {
+pub(crate) fn server(pair: Pair) -> Builder {
     let builder = match pair.upstream {
         MODERN => upstream::modern(),
         Revision("2024-11-05") => upstream::http_sse(),
@@ -19,7 +19,7 @@ pub(crate) fn of(pair: Pair) -> Builder {
         .iter()
         .fold(builder, |builder, name| builder.tool(name));
     let builder = match pair.upstream.has_tasks() {
-        true => tasks::of(builder),
+        true => tasks::with_task_tools(builder),
         false => builder,
     };
     let uri = "file:///a";
@@ -103,14 +103,14 @@ async fn called(pair: Pair, call: Call) -> Vec<u8> {
     match call.request.tool().as_str() {
         "asks" if is_modern && is_first => return required(pair).to_string().into(),
         "asks" if !is_modern => {
-            for (label, request) in pair.asks() {
-                ask(&call, label, &request).await;
+            for (label, request) in pair.server_requests() {
+                send_request(&call, label, &request).await;
             }
         }
         "visits" => return refusal(pair, &call.request),
         "withdraws" => {
-            let ask = r#"{"jsonrpc":"2.0","id":"roots/list#0","method":"roots/list"}"#;
-            call.send(ask).await;
+            let request = r#"{"jsonrpc":"2.0","id":"roots/list#0","method":"roots/list"}"#;
+            call.send(request).await;
             let params = r#"{"requestId":"roots/list#0","reason":"enough"}"#;
             call.send(format!(
                 r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{params}}}"#
@@ -123,7 +123,7 @@ async fn called(pair: Pair, call: Call) -> Vec<u8> {
     done.into()
 }
 
-async fn ask(call: &Call, label: &str, request: &Value) {
+async fn send_request(call: &Call, label: &str, request: &Value) {
     // Unique in the server: two calls of a scene ask.
     let id = format!("{label}#{}", call.request.json()["id"]);
     let method = request["method"].as_str().unwrap();
@@ -137,14 +137,16 @@ async fn ask(call: &Call, label: &str, request: &Value) {
 
 /// All questions at once, as a modern server asks them.
 fn required(pair: Pair) -> Value {
-    let asks = pair.asks().into_iter();
-    let asks: serde_json::Map<_, _> = asks.map(|(label, ask)| (label.to_owned(), ask)).collect();
-    json!({"resultType": "input_required", "inputRequests": asks, "requestState": "s"})
+    let requests = pair.server_requests().into_iter();
+    let requests: serde_json::Map<_, _> = requests
+        .map(|(label, request)| (label.to_owned(), request))
+        .collect();
+    json!({"resultType": "input_required", "inputRequests": requests, "requestState": "s"})
 }
 
 /// The refusal of 2025-11-25 until a person has visited a URL.
 fn refusal(pair: Pair, request: &Request) -> Vec<u8> {
-    let data = json!({"elicitations": [pair.visit()]});
+    let data = json!({"elicitations": [pair.url_params()]});
     let error = json!({"code": -32042, "message": "?", "data": data});
     let id = &request.json()["id"];
     format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into()

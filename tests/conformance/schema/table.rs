@@ -15,7 +15,7 @@ use Side::{Client, Upstream};
 /// A message that is to be seen.
 pub(crate) struct Row {
     pub(crate) side: Side,
-    /// As `book` makes it.
+    /// As `log` makes it.
     pub(crate) label: &'static str,
     /// The definition, by its name in the schema.
     pub(crate) definition: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Row {
 
 impl Row {
     /// The part of the message that the definition is of, as a JSON pointer.
-    pub(crate) fn at(&self) -> &'static str {
+    pub(crate) fn pointer(&self) -> &'static str {
         let label = self.label;
         match self.definition {
             // The tag of what is told to a subscription.
@@ -72,67 +72,67 @@ pub(crate) fn always(_: Pair) -> bool {
     true
 }
 
-pub(crate) fn to_legacy(pair: Pair) -> bool {
+pub(crate) fn legacy_client(pair: Pair) -> bool {
     !pair.client.is_modern()
 }
 
-pub(crate) fn to_modern(pair: Pair) -> bool {
+pub(crate) fn modern_client(pair: Pair) -> bool {
     pair.client.is_modern()
 }
 
-pub(crate) fn at_legacy(pair: Pair) -> bool {
+pub(crate) fn legacy_upstream(pair: Pair) -> bool {
     !pair.upstream.is_modern()
 }
 
-pub(crate) fn at_modern(pair: Pair) -> bool {
+pub(crate) fn modern_upstream(pair: Pair) -> bool {
     pair.upstream.is_modern()
 }
 
-pub(crate) fn to_2025_11_25(pair: Pair) -> bool {
-    to_legacy(pair) && pair.client.knows_errors_without_id()
+pub(crate) fn client_2025_11_25(pair: Pair) -> bool {
+    legacy_client(pair) && pair.client.allows_errors_without_id()
 }
 
-pub(crate) fn to_earlier(pair: Pair) -> bool {
-    !pair.client.knows_errors_without_id()
+pub(crate) fn client_before_2025_11_25(pair: Pair) -> bool {
+    !pair.client.allows_errors_without_id()
 }
 
-pub(crate) fn probed(pair: Pair) -> bool {
+pub(crate) fn probed_upstream(pair: Pair) -> bool {
     pair.upstream != Revision("2024-11-05")
 }
 
-pub(crate) fn asks_legacy(pair: Pair) -> bool {
-    to_legacy(pair) && pair.elicits()
+pub(crate) fn legacy_client_elicited(pair: Pair) -> bool {
+    legacy_client(pair) && pair.supports_elicitation()
 }
 
-pub(crate) fn asks_modern(pair: Pair) -> bool {
-    to_modern(pair) && pair.elicits()
+pub(crate) fn modern_client_elicited(pair: Pair) -> bool {
+    modern_client(pair) && pair.supports_elicitation()
 }
 
-pub(crate) fn asks_of_legacy(pair: Pair) -> bool {
-    at_legacy(pair) && pair.elicits()
+pub(crate) fn legacy_upstream_elicits(pair: Pair) -> bool {
+    legacy_upstream(pair) && pair.supports_elicitation()
 }
 
-pub(crate) fn sends_legacy(pair: Pair) -> bool {
-    to_legacy(pair) && pair.sends_to_urls()
+pub(crate) fn legacy_client_gets_urls(pair: Pair) -> bool {
+    legacy_client(pair) && pair.supports_url_mode()
 }
 
-pub(crate) fn sends_modern(pair: Pair) -> bool {
-    to_modern(pair) && pair.sends_to_urls()
+pub(crate) fn modern_client_gets_urls(pair: Pair) -> bool {
+    modern_client(pair) && pair.supports_url_mode()
 }
 
-pub(crate) fn sends_of_legacy(pair: Pair) -> bool {
-    at_legacy(pair) && pair.sends_to_urls()
+pub(crate) fn legacy_upstream_sends_urls(pair: Pair) -> bool {
+    legacy_upstream(pair) && pair.supports_url_mode()
 }
 
-pub(crate) fn between_legacy(pair: Pair) -> bool {
-    to_legacy(pair) && at_legacy(pair)
+pub(crate) fn both_legacy(pair: Pair) -> bool {
+    legacy_client(pair) && legacy_upstream(pair)
 }
 
-pub(crate) fn tasks_at_upstream(pair: Pair) -> bool {
+pub(crate) fn upstream_has_tasks(pair: Pair) -> bool {
     pair.upstream.has_tasks()
 }
 
-pub(crate) fn tasks_at_both(pair: Pair) -> bool {
+pub(crate) fn both_have_tasks(pair: Pair) -> bool {
     pair.client.has_tasks() && pair.upstream.has_tasks()
 }
 

@@ -7,7 +7,7 @@ use testkit::raw::Request;
 use testkit::upstream::{Builder, Upstream};
 
 /// Adds tools that run as tasks alone, one of them without an end.
-pub(crate) fn of(mut builder: Builder) -> Builder {
+pub(crate) fn with_task_tools(mut builder: Builder) -> Builder {
     for name in ["long", "endless"] {
         let tool = json!({
             "name": name,
@@ -58,22 +58,24 @@ fn text(result: &Value) -> Vec<u8> {
 }
 
 /// A client that makes tasks itself and asks about them.
-pub(crate) async fn make(peer: &mut Peer) {
+pub(crate) async fn run_client_tasks(peer: &mut Peer) {
     let call = json!({"name": "long", "task": {"ttl": 60_000}});
-    let created = peer.get("tools/call", call).await;
+    let created = peer.expect_result("tools/call", call).await;
     let id = json!({"taskId": created["task"]["taskId"]});
     for method in ["tasks/get", "tasks/result", "tasks/cancel"] {
-        peer.get(method, id.clone()).await;
+        peer.expect_result(method, id.clone()).await;
     }
-    peer.get("tasks/list", json!({})).await;
+    peer.expect_result("tasks/list", json!({})).await;
 }
 
 /// A client that knows of none: its calls are made as tasks all the same.
-pub(crate) async fn be_followed(peer: &mut Peer, a: &Upstream) {
-    peer.get("tools/call", json!({"name": "long"})).await;
+pub(crate) async fn run_proxied_tasks(peer: &mut Peer, a: &Upstream) {
+    peer.expect_result("tools/call", json!({"name": "long"}))
+        .await;
     let id = peer.send("tools/call", json!({"name": "endless"})).await;
-    let asked = |request: &Request| request.is("tasks/get") && request.text().contains("endless");
-    a.raw.wait_for(asked).await;
+    let is_task_poll =
+        |request: &Request| request.is("tasks/get") && request.text().contains("endless");
+    a.raw.wait_for(is_task_poll).await;
     peer.cancel(&id).await;
     a.wait_for_request("tasks/cancel").await;
 }

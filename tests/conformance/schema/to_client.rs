@@ -1,16 +1,17 @@
 //! The part of the table that says what reaches the client.
 
 use crate::schema::table::{
-    ANY, always, asks_legacy, asks_modern, at_modern, rows, sends_legacy, sends_modern,
-    tasks_at_both, to_2025_11_25, to_earlier, to_legacy, to_modern,
+    ANY, always, both_have_tasks, client_2025_11_25, client_before_2025_11_25, legacy_client,
+    legacy_client_elicited, legacy_client_gets_urls, modern_client, modern_client_elicited,
+    modern_client_gets_urls, modern_upstream, rows,
 };
 
 rows! {
     Client {
         // What we answer ourselves.
-        "result of initialize" => "InitializeResult", to_legacy;
-        "result of server/discover" => "DiscoverResult", to_modern;
-        "result of ping" => "EmptyResult", to_legacy;
+        "result of initialize" => "InitializeResult", legacy_client;
+        "result of server/discover" => "DiscoverResult", modern_client;
+        "result of ping" => "EmptyResult", legacy_client;
         "result of tools/list" => "ListToolsResult", always;
         "result of prompts/list" => "ListPromptsResult", always;
         "result of resources/list" => "ListResourcesResult", always;
@@ -21,49 +22,49 @@ rows! {
         "result of resources/read" => "ReadResourceResult", always;
         "result of completion/complete" => "CompleteResult", always;
         // Errors.
-        "error -32700" => "ParseError", to_modern;
-        "error -32700" => "Error", to_2025_11_25;
-        "error -32600" => "InvalidRequestError", to_modern;
-        "error -32600" => "Error", to_2025_11_25;
-        "error -32600" => ANY, to_earlier;
-        "error -32601" => "MethodNotFoundError", to_modern;
-        "error -32601" => ANY, to_legacy;
-        "error -32602" => "InvalidParamsError", to_modern;
-        "error -32602" => ANY, to_legacy;
-        "error -32022" => "UnsupportedProtocolVersionError", to_modern;
+        "error -32700" => "ParseError", modern_client;
+        "error -32700" => "Error", client_2025_11_25;
+        "error -32600" => "InvalidRequestError", modern_client;
+        "error -32600" => "Error", client_2025_11_25;
+        "error -32600" => ANY, client_before_2025_11_25;
+        "error -32601" => "MethodNotFoundError", modern_client;
+        "error -32601" => ANY, legacy_client;
+        "error -32602" => "InvalidParamsError", modern_client;
+        "error -32602" => ANY, legacy_client;
+        "error -32022" => "UnsupportedProtocolVersionError", modern_client;
         "error -31005" => ANY, always;
-        "error -31006" => ANY, |pair| to_legacy(pair) && at_modern(pair);
+        "error -31006" => ANY, |pair| legacy_client(pair) && modern_upstream(pair);
         // What upstreams ask.
-        "sampling/createMessage" => "CreateMessageRequest", to_legacy;
-        "roots/list" => "ListRootsRequest", to_legacy;
-        "elicitation/create" => "ElicitRequest", asks_legacy;
-        "elicitation/create by url" => "ElicitRequest", sends_legacy;
-        "elicitation/create by url" => "ElicitRequestURLParams", sends_legacy;
-        "result of tools/call that asks" => "InputRequiredResult", to_modern;
-        "asked in a result: sampling/createMessage" => "CreateMessageRequest", to_modern;
-        "asked in a result: roots/list" => "ListRootsRequest", to_modern;
-        "asked in a result: elicitation/create" => "ElicitRequestFormParams", asks_modern;
-        "asked in a result: elicitation/create by url" => "ElicitRequestURLParams", sends_modern;
+        "sampling/createMessage" => "CreateMessageRequest", legacy_client;
+        "roots/list" => "ListRootsRequest", legacy_client;
+        "elicitation/create" => "ElicitRequest", legacy_client_elicited;
+        "elicitation/create by url" => "ElicitRequest", legacy_client_gets_urls;
+        "elicitation/create by url" => "ElicitRequestURLParams", legacy_client_gets_urls;
+        "result of tools/call that requires input" => "InputRequiredResult", modern_client;
+        "input request: sampling/createMessage" => "CreateMessageRequest", modern_client;
+        "input request: roots/list" => "ListRootsRequest", modern_client;
+        "input request: elicitation/create" => "ElicitRequestFormParams", modern_client_elicited;
+        "input request: elicitation/create by url" => "ElicitRequestURLParams", modern_client_gets_urls;
         // What the client hears unasked: in the modern era on a subscription, and tagged.
         "notifications/tools/list_changed" => "ToolListChangedNotification", always;
-        "notifications/tools/list_changed" => "RequestId", to_modern;
+        "notifications/tools/list_changed" => "RequestId", modern_client;
         "notifications/prompts/list_changed" => "PromptListChangedNotification", always;
-        "notifications/prompts/list_changed" => "RequestId", to_modern;
+        "notifications/prompts/list_changed" => "RequestId", modern_client;
         "notifications/resources/list_changed" => "ResourceListChangedNotification", always;
-        "notifications/resources/list_changed" => "RequestId", to_modern;
+        "notifications/resources/list_changed" => "RequestId", modern_client;
         "notifications/resources/updated" => "ResourceUpdatedNotification", always;
-        "notifications/resources/updated" => "RequestId", to_modern;
-        "notifications/subscriptions/acknowledged" => "SubscriptionsAcknowledgedNotification", to_modern;
-        "notifications/subscriptions/acknowledged" => "RequestId", to_modern;
-        "result of subscriptions/listen" => "SubscriptionsListenResult", to_modern;
-        "result of resources/subscribe" => "EmptyResult", to_legacy;
-        "result of resources/unsubscribe" => "EmptyResult", to_legacy;
+        "notifications/resources/updated" => "RequestId", modern_client;
+        "notifications/subscriptions/acknowledged" => "SubscriptionsAcknowledgedNotification", modern_client;
+        "notifications/subscriptions/acknowledged" => "RequestId", modern_client;
+        "result of subscriptions/listen" => "SubscriptionsListenResult", modern_client;
+        "result of resources/subscribe" => "EmptyResult", legacy_client;
+        "result of resources/unsubscribe" => "EmptyResult", legacy_client;
         "notifications/cancelled" => "CancelledNotification", always;
         // Tasks.
-        "result of tools/call as a task" => "CreateTaskResult", tasks_at_both;
-        "result of tasks/get" => "GetTaskResult", tasks_at_both;
-        "result of tasks/result" => "CallToolResult", tasks_at_both;
-        "result of tasks/cancel" => "CancelTaskResult", tasks_at_both;
-        "result of tasks/list" => "ListTasksResult", tasks_at_both;
+        "result of tools/call as a task" => "CreateTaskResult", both_have_tasks;
+        "result of tasks/get" => "GetTaskResult", both_have_tasks;
+        "result of tasks/result" => "CallToolResult", both_have_tasks;
+        "result of tasks/cancel" => "CancelTaskResult", both_have_tasks;
+        "result of tasks/list" => "ListTasksResult", both_have_tasks;
     }
 }

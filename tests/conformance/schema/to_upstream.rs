@@ -1,17 +1,17 @@
 //! The part of the table that says what reaches a server.
 
 use crate::schema::table::{
-    ANY, always, asks_of_legacy, at_legacy, at_modern, probed, rows, sends_of_legacy,
-    tasks_at_both, tasks_at_upstream,
+    ANY, always, both_have_tasks, legacy_upstream, legacy_upstream_elicits,
+    legacy_upstream_sends_urls, modern_upstream, probed_upstream, rows, upstream_has_tasks,
 };
 
 rows! {
     Upstream {
         // How we meet an upstream.
-        "server/discover" => "DiscoverRequest", probed;
-        "initialize" => "InitializeRequest", at_legacy;
-        "notifications/initialized" => "InitializedNotification", at_legacy;
-        "subscriptions/listen" => "SubscriptionsListenRequest", at_modern;
+        "server/discover" => "DiscoverRequest", probed_upstream;
+        "initialize" => "InitializeRequest", legacy_upstream;
+        "notifications/initialized" => "InitializedNotification", legacy_upstream;
+        "subscriptions/listen" => "SubscriptionsListenRequest", modern_upstream;
         "tools/list" => "ListToolsRequest", always;
         "tools/list of a page" => "ListToolsRequest", always;
         "prompts/list" => "ListPromptsRequest", always;
@@ -22,24 +22,24 @@ rows! {
         "resources/templates/list of a page" => "ListResourceTemplatesRequest", always;
         // What the client asks, in the upstream's era.
         "tools/call" => "CallToolRequest", always;
-        "tools/call again" => "CallToolRequest", at_modern;
+        "tools/call again" => "CallToolRequest", modern_upstream;
         "prompts/get" => "GetPromptRequest", always;
-        "resources/subscribe" => "SubscribeRequest", at_legacy;
-        "resources/unsubscribe" => "UnsubscribeRequest", at_legacy;
+        "resources/subscribe" => "SubscribeRequest", legacy_upstream;
+        "resources/unsubscribe" => "UnsubscribeRequest", legacy_upstream;
         "resources/read" => "ReadResourceRequest", always;
         "completion/complete" => "CompleteRequest", always;
-        "tools/call as a task" => "CallToolRequest", tasks_at_upstream;
-        "tasks/get" => "GetTaskRequest", tasks_at_upstream;
-        "tasks/result" => "GetTaskPayloadRequest", tasks_at_upstream;
-        "tasks/cancel" => "CancelTaskRequest", tasks_at_upstream;
-        "tasks/list" => "ListTasksRequest", tasks_at_both;
-        "notifications/cancelled" => "CancelledNotification", at_legacy;
+        "tools/call as a task" => "CallToolRequest", upstream_has_tasks;
+        "tasks/get" => "GetTaskRequest", upstream_has_tasks;
+        "tasks/result" => "GetTaskPayloadRequest", upstream_has_tasks;
+        "tasks/cancel" => "CancelTaskRequest", upstream_has_tasks;
+        "tasks/list" => "ListTasksRequest", both_have_tasks;
+        "notifications/cancelled" => "CancelledNotification", legacy_upstream;
         // What it answers.
-        "result of ping" => "EmptyResult", at_legacy;
-        "result of sampling/createMessage" => "CreateMessageResult", at_legacy;
-        "result of roots/list" => "ListRootsResult", at_legacy;
-        "result of elicitation/create" => "ElicitResult", asks_of_legacy;
-        "result of elicitation/create by url" => "ElicitResult", sends_of_legacy;
-        "error -32601" => ANY, at_legacy;
+        "result of ping" => "EmptyResult", legacy_upstream;
+        "result of sampling/createMessage" => "CreateMessageResult", legacy_upstream;
+        "result of roots/list" => "ListRootsResult", legacy_upstream;
+        "result of elicitation/create" => "ElicitResult", legacy_upstream_elicits;
+        "result of elicitation/create by url" => "ElicitResult", legacy_upstream_sends_urls;
+        "error -32601" => ANY, legacy_upstream;
     }
 }

@@ -76,8 +76,8 @@ crate::translation::rows! {
     progress_of_the_client {
         legacy_to_legacy ("MCP 2025-11-25 § Progress, Progress Flow" => progress_of_the_client_passes_unchanged)
         legacy_to_modern ("MCP 2026-07-28 § Streamable HTTP, Sending Messages" => progress_of_the_client_is_dropped)
-        modern_to_legacy ["a modern client is not asked anything that could progress"]
-        modern_to_modern ["a modern client is not asked anything that could progress"]
+        modern_to_legacy ["a modern client receives no requests"]
+        modern_to_modern ["a modern client receives no requests"]
     }
     cancelled {
         legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => cancellation_reaches_the_upstream)
@@ -106,7 +106,7 @@ async fn tools_differ_in_their_name_only(pairing: Pairing) {
         let proxy = proxy::new().upstream("a", &a).upstream("b", &b);
         let proxy = proxy.extra("a", json!({"ignore_tools": ["HID*"]}));
         let mut client = proxy.start().await;
-        pairing.greet(&mut client, json!({})).await;
+        pairing.handshake(&mut client, json!({})).await;
         let line = pairing.line("1", "tools/list", "", "");
         let line = client.exchange(line, "1").await;
         let listed = bytes_of(&line, &["result", "tools"]);
@@ -134,7 +134,10 @@ async fn tools_with_invalid_param_headers_are_omitted(pairing: Pairing) {
 }
 
 /// Two upstreams that have the same: a tool `t`, a prompt `p`, and a resource and a template each.
-async fn twins(pairing: Pairing, twin: impl Fn(Builder) -> Builder) -> [Upstream; 2] {
+async fn two_equal_upstreams(
+    pairing: Pairing,
+    customize: impl Fn(Builder) -> Builder,
+) -> [Upstream; 2] {
     let make = |name: &'static str| {
         let resource = format!(r#"{{"uri":"x://{name}","name":"x"}}"#);
         let template = format!(r#"{{"uriTemplate":"x://{name}/{{n}}","name":"x"}}"#);
@@ -143,14 +146,14 @@ async fn twins(pairing: Pairing, twin: impl Fn(Builder) -> Builder) -> [Upstream
             .offers("prompts", [r#"{"name":"p"}"#])
             .offers("resources", [&*resource])
             .offers("resourceTemplates", [&*template]);
-        twin(server).start()
+        customize(server).start()
     };
     [make("a").await, make("b").await]
 }
 
 /// Sends a request, says that it came to `b` alone, and gives its parameters there and the
 /// line of the answer.
-async fn asked_of_b(
+async fn exchange_with_b(
     pairing: Pairing,
     [a, b]: &[Upstream; 2],
     method: &str,
@@ -160,26 +163,31 @@ async fn asked_of_b(
     let line = pairing.line(r#""\u0061/1""#, method, r#""x":1E2"#, members);
     let answer = client.exchange(line, r#""\u0061/1""#).await;
     assert!(a.requests_of(method).is_empty(), "{method}");
-    let mut asked = b.requests_of(method);
+    let mut request = b.requests_of(method);
     assert_eq!(
-        asked.len(),
+        request.len(),
         1,
         "{method}: {}",
         String::from_utf8_lossy(&answer)
     );
-    let asked = asked.remove(0);
-    let meta = meta_of(&asked);
+    let request = request.remove(0);
+    let meta = meta_of(&request);
     for key in &META_KEYS[..3] {
         assert_eq!(meta[key].is_null(), pairing.legacy_upstream(), "{meta}");
     }
-    let name = asked.header("mcp-name").is_some();
+    let name = request.header("mcp-name").is_some();
     assert!(!name || !pairing.legacy_upstream());
-    (asked, answer)
+    (request, answer)
 }
 
 /// What was asked for, and the result as the upstream wrote it.
-fn assert_passed(pairing: Pairing, (asked, answer): &(Request, Vec<u8>), rest: &str, result: &str) {
-    let params = String::from_utf8(asked.params_bytes().unwrap()).unwrap();
+fn assert_passed(
+    pairing: Pairing,
+    (request, answer): &(Request, Vec<u8>),
+    rest: &str,
+    result: &str,
+) {
+    let params = String::from_utf8(request.params_bytes().unwrap()).unwrap();
     let end = format!("{rest}}}");
     assert!(params.ends_with(&end), "{params} does not end with {end}");
     let got = bytes_of(answer, &["result"]);
@@ -192,19 +200,19 @@ fn assert_passed(pairing: Pairing, (asked, answer): &(Request, Vec<u8>), rest: &
 
 async fn calls_reach_their_upstream(pairing: Pairing) {
     let result = r#"{ "content":[ ],"x":1E2RT}"#;
-    let result = typed(pairing, result);
+    let result = with_result_type(pairing, result);
     let answer = result.clone();
-    let twins = twins(pairing, move |server| {
+    let two_equal_upstreams = two_equal_upstreams(pairing, move |server| {
         let answer = answer.clone();
         server.reply_with(move |_| answer.clone().into_bytes())
     });
     let members = r#""name":"b__t" , "arguments":{ "x":1.0,"x":"\u00e9"},"y":null"#;
-    let passed = asked_of_b(pairing, &twins.await, "tools/call", members).await;
+    let passed = exchange_with_b(pairing, &two_equal_upstreams.await, "tools/call", members).await;
     assert_passed(pairing, &passed, &members.replace("b__t", "t"), &result);
 }
 
 /// A result as the upstream's era has it.
-fn typed(pairing: Pairing, result: &str) -> String {
+fn with_result_type(pairing: Pairing, result: &str) -> String {
     // A legacy client has to get what it understands, and leaves what it does not know.
     let kind = match pairing {
         Pairing::ModernToModern => r#", "resultType":"complete""#,
@@ -214,11 +222,12 @@ fn typed(pairing: Pairing, result: &str) -> String {
 }
 
 async fn prompts_are_read_from_their_upstream(pairing: Pairing) {
-    let result = typed(pairing, r#"{ "messages":[ ],"x":1E2RT}"#);
-    let twins = twins(pairing, |server| server.result("prompts/get", &result)).await;
-    let names = prompt_names(pairing, &twins).await;
+    let result = with_result_type(pairing, r#"{ "messages":[ ],"x":1E2RT}"#);
+    let two_equal_upstreams =
+        two_equal_upstreams(pairing, |server| server.result("prompts/get", &result)).await;
+    let names = prompt_names(pairing, &two_equal_upstreams).await;
     let members = format!(r#""name":"{}" , "arguments":{{ "x":"\u00e9"}}"#, names[1]);
-    let passed = asked_of_b(pairing, &twins, "prompts/get", &members).await;
+    let passed = exchange_with_b(pairing, &two_equal_upstreams, "prompts/get", &members).await;
     assert_passed(pairing, &passed, &members.replace(&names[1], "p"), &result);
 }
 
@@ -235,17 +244,18 @@ async fn prompt_names(pairing: Pairing, [a, b]: &[Upstream; 2]) -> Vec<String> {
 
 async fn resources_are_read_from_their_upstream(pairing: Pairing) {
     let hints = r#"{ "contents":[ ],"x":1E2,"ttlMs":9,"cacheScope":"private"RT}"#;
-    let result = typed(pairing, hints);
-    let twins = twins(pairing, |server| server.result("resources/read", &result)).await;
+    let result = with_result_type(pairing, hints);
+    let two_equal_upstreams =
+        two_equal_upstreams(pairing, |server| server.result("resources/read", &result)).await;
     let members = r#""uri":"x:\/\/b""#;
-    let passed = asked_of_b(pairing, &twins, "resources/read", members).await;
+    let passed = exchange_with_b(pairing, &two_equal_upstreams, "resources/read", members).await;
     assert_passed(pairing, &passed, members, &result);
 }
 
 async fn completions_reach_their_upstream(pairing: Pairing) {
-    let result = typed(pairing, r#"{ "completion":{"values":[ "\u00e9"]}RT}"#);
+    let result = with_result_type(pairing, r#"{ "completion":{"values":[ "\u00e9"]}RT}"#);
     let make = async || {
-        twins(pairing, |server| {
+        two_equal_upstreams(pairing, |server| {
             server.result("completion/complete", &result)
         })
         .await
@@ -257,7 +267,7 @@ async fn completions_reach_their_upstream(pairing: Pairing) {
         r#""ref":{{"type":"ref/prompt", "name":"{}"}},{argument}"#,
         names[1]
     );
-    let passed = asked_of_b(pairing, &servers, "completion/complete", &of_prompt).await;
+    let passed = exchange_with_b(pairing, &servers, "completion/complete", &of_prompt).await;
     assert_passed(
         pairing,
         &passed,
@@ -265,12 +275,12 @@ async fn completions_reach_their_upstream(pairing: Pairing) {
         &result,
     );
     let of_template = format!(r#""ref":{{"type":"ref/resource","uri":"x://b/{{n}}"}},{argument}"#);
-    let passed = asked_of_b(pairing, &make().await, "completion/complete", &of_template).await;
+    let passed = exchange_with_b(pairing, &make().await, "completion/complete", &of_template).await;
     assert_passed(pairing, &passed, &of_template, &result);
 }
 
 async fn listings_are_merged(pairing: Pairing) {
-    let [a, b] = twins(pairing, |server| server).await;
+    let [a, b] = two_equal_upstreams(pairing, |server| server).await;
     let mut client = pairing.client_of_two(&a, &b).await;
     for (method, member, key, listed) in [
         ("prompts/list", "prompts", "name", ["p", "b__p"]),

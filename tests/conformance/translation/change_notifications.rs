@@ -38,14 +38,14 @@ crate::translation::rows! {
         modern_to_modern ("MCP 2026-07-28 § Subscriptions, Acknowledgment" => subscription_is_acknowledged_first)
     }
     listen_cancelled {
-        legacy_to_legacy ["a legacy client does not listen"]
-        legacy_to_modern ["a legacy client does not listen"]
+        legacy_to_legacy ["a legacy client has no subscriptions/listen"]
+        legacy_to_modern ["a legacy client has no subscriptions/listen"]
         modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Cancellation" => cancelled_subscription_gets_no_response)
         modern_to_modern ("MCP 2026-07-28 § Subscriptions, Cancellation" => cancelled_subscription_gets_no_response)
     }
     listen_ended {
-        legacy_to_legacy ["a legacy client does not listen"]
-        legacy_to_modern ["a legacy client does not listen"]
+        legacy_to_legacy ["a legacy client has no subscriptions/listen"]
+        legacy_to_modern ["a legacy client has no subscriptions/listen"]
         modern_to_legacy ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => subscription_gets_a_response_at_shutdown)
         modern_to_modern ("MCP 2026-07-28 § Subscriptions, Graceful Closure" => subscription_gets_a_response_at_shutdown)
     }
@@ -82,15 +82,15 @@ crate::translation::rows! {
     roots_changed {
         legacy_to_legacy ("MCP 2025-11-25 § Roots, Root List Changes" => changed_roots_reach_all_upstreams)
         legacy_to_modern ("MCP 2026-07-28 § Key Changes, Major changes" => changed_roots_reach_no_upstream)
-        modern_to_legacy ["a modern client does not tell of its roots"]
-        modern_to_modern ["a modern client does not tell of its roots"]
+        modern_to_legacy ["a modern client sends no notification about roots"]
+        modern_to_modern ["a modern client sends no notification about roots"]
     }
 }
 
 const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true}}"#;
 
 /// A server that has everything and tells of its changes.
-fn notifying(builder: Builder) -> Builder {
+fn server_with_list_changes(builder: Builder) -> Builder {
     builder
         .capabilities(ALL)
         .tool("t")
@@ -105,8 +105,8 @@ fn notifying(builder: Builder) -> Builder {
 }
 
 /// The same, that can be subscribed to.
-fn subscribable(builder: Builder) -> Builder {
-    let builder = notifying(builder);
+fn server_with_subscriptions(builder: Builder) -> Builder {
+    let builder = server_with_list_changes(builder);
     builder
         .result("resources/subscribe", "{}")
         .result("resources/unsubscribe", "{}")
@@ -141,7 +141,7 @@ async fn changed_resources_are_notified(pairing: Pairing) {
 
 async fn check_changes_are_notified(pairing: Pairing, method: &str, flag: &str) {
     for builder in pairing.servers() {
-        let server = notifying(builder).start().await;
+        let server = server_with_list_changes(builder).start().await;
         let mut client = pairing.client(&server).await;
         for list in ["tools/list", "prompts/list", "resources/list"] {
             client.request_in_era(list, json!({})).await;
@@ -172,8 +172,8 @@ fn filter_of(request: &Request) -> Value {
 }
 
 /// Waits until an upstream was asked for updates of just these resources.
-async fn filtered(server: &Upstream, uris: &[&str]) -> Request {
-    let wanted = |request: &Request| {
+async fn wait_for_filter(server: &Upstream, uris: &[&str]) -> Request {
+    let is_expected = |request: &Request| {
         let mut filter = filter_of(request);
         let found = filter["resourceSubscriptions"].as_array_mut();
         found.is_some_and(|found| {
@@ -181,11 +181,11 @@ async fn filtered(server: &Upstream, uris: &[&str]) -> Request {
             found == uris
         })
     };
-    server.raw.wait_for(wanted).await
+    server.raw.wait_for(is_expected).await
 }
 
 /// Waits until the subscription to just these resources is closed.
-async fn closed(server: &Upstream, uris: &[&str]) {
+async fn wait_until_filter_is_closed(server: &Upstream, uris: &[&str]) {
     loop {
         let request = server.raw.wait_for_disconnect().await;
         if filter_of(&request)["resourceSubscriptions"] == json!(uris) {
@@ -203,7 +203,7 @@ async fn changed_roots_reach_all_upstreams(pairing: Pairing) {
         let proxy = testkit::proxy::new().upstream("a", &a).upstream("b", &b);
         let mut client = proxy.start().await;
         pairing
-            .greet(&mut client, json!({"roots": {"listChanged": true}}))
+            .handshake(&mut client, json!({"roots": {"listChanged": true}}))
             .await;
         client.tool_names().await;
         client.send_line(ROOTS_CHANGED).await;

@@ -18,8 +18,8 @@ crate::translation::rows! {
     unknown_level {
         legacy_to_legacy ("MCP 2025-11-25 § Logging, Error Handling" => unknown_level_is_an_error)
         legacy_to_modern ("MCP 2025-11-25 § Logging, Error Handling" => unknown_level_is_an_error)
-        modern_to_legacy ["a server should refuse it, and a proxy may: logs are not what was asked for"]
-        modern_to_modern ["it passes with its request, and the upstream refuses it"]
+        modern_to_legacy ["a server should reject it; a proxy may accept it, since logs are optional"]
+        modern_to_modern ["it passes with its request, and the upstream rejects it"]
     }
     messages {
         legacy_to_legacy ("MCP 2025-11-25 § Logging, Log Message Notifications" => logs_pass_unchanged)
@@ -130,7 +130,7 @@ fn log(level: &str) -> String {
 }
 
 /// Logs of three levels, and a result.
-async fn talk(call: Call) -> Vec<u8> {
+async fn log_three_levels(call: Call) -> Vec<u8> {
     for level in ["debug", "info", "error"] {
         call.send(log(level)).await;
     }
@@ -139,7 +139,7 @@ async fn talk(call: Call) -> Vec<u8> {
 
 async fn logs_pass_unchanged(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = logging(builder).on_call(talk).start().await;
+        let server = logging(builder).on_call(log_three_levels).start().await;
         let mut client = pairing.client(&server).await;
         if pairing.legacy_client() {
             client
@@ -166,7 +166,7 @@ async fn logs_pass_unchanged(pairing: Pairing) {
 
 async fn logs_reach_the_client_that_requested_them(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = logging(builder).on_call(talk).start().await;
+        let server = logging(builder).on_call(log_three_levels).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         let before = client.received().len();

@@ -24,9 +24,9 @@ struct Row {
 /// What a row is in one pairing.
 enum Cell {
     /// A test that follows this section.
-    Follows(&'static str),
+    Tested(&'static str),
     /// Nothing can be tested, for this reason.
-    Nothing(&'static str),
+    NotApplicable(&'static str),
 }
 
 /// Makes rows: of each cell `(source => function)` a test, of each `[reason]` none.
@@ -57,10 +57,10 @@ macro_rules! rows {
 
 macro_rules! cell {
     (($source:literal => $($test:tt)+)) => {
-        $crate::translation::Cell::Follows($source)
+        $crate::translation::Cell::Tested($source)
     };
     ([$reason:literal]) => {
-        $crate::translation::Cell::Nothing($reason)
+        $crate::translation::Cell::NotApplicable($reason)
     };
     ($row:ident, $pairing:ident, $name:ident, ($source:literal => $($test:tt)+)) => {
         #[tokio::test]
@@ -226,11 +226,11 @@ fn translation_table_is_complete() {
     let cells = TABLE.iter().flat_map(|(rows, _)| rows.iter());
     for (row, cell) in cells.flat_map(|row| row.cells.iter().map(move |cell| (row, cell))) {
         match cell {
-            Cell::Follows(source) => {
+            Cell::Tested(source) => {
                 let revision = source.starts_with("MCP 20") || source.starts_with("RFC");
                 assert!(revision && source.contains('§'), "{}: {source}", row.name);
             }
-            Cell::Nothing(reason) => assert!(reason.len() > 10, "{}: {reason}", row.name),
+            Cell::NotApplicable(reason) => assert!(reason.len() > 10, "{}: {reason}", row.name),
         }
     }
 }

@@ -46,7 +46,7 @@ impl Pairing {
     /// As [`Pairing::client`], declaring `capabilities`.
     pub(crate) async fn client_with(self, server: &Upstream, capabilities: Value) -> Client {
         let mut client = proxy::new().upstream("a", server).start().await;
-        self.greet(&mut client, capabilities).await;
+        self.handshake(&mut client, capabilities).await;
         client
     }
 
@@ -54,12 +54,12 @@ impl Pairing {
     pub(crate) async fn client_of_two(self, a: &Upstream, b: &Upstream) -> Client {
         let proxy = proxy::new().upstream("a", a).upstream("b", b);
         let mut client = proxy.start().await;
-        self.greet(&mut client, json!({})).await;
+        self.handshake(&mut client, json!({})).await;
         client
     }
 
     /// Goes through the handshake, where there is one.
-    pub(crate) async fn greet(self, client: &mut Client, capabilities: Value) {
+    pub(crate) async fn handshake(self, client: &mut Client, capabilities: Value) {
         match self.legacy_client() {
             true => drop(client.initialize_with(capabilities).await),
             false => client.declare(capabilities),
@@ -102,7 +102,7 @@ pub(crate) fn meta_of(request: &Request) -> Value {
 }
 
 /// The result with one text.
-pub(crate) fn says(text: &str) -> Vec<u8> {
+pub(crate) fn text_result(text: &str) -> Vec<u8> {
     let content = json!([{"type": "text", "text": text}]);
     json!({"content": content, "resultType": "complete"})
         .to_string()

@@ -49,7 +49,7 @@ crate::translation::rows! {
         legacy_to_legacy ("MCP 2025-11-25 § Basic, Requests" => concurrent_requests_are_answered_in_any_order)
         legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => input_requests_are_answered_in_any_order)
         modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequests" => concurrent_requests_are_answered_by_key)
-        modern_to_modern ["keys pass as they are, whatever their number"]
+        modern_to_modern ["keys pass unchanged, whatever their number"]
     }
     successive_server_requests {
         legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Statefulness" => successive_requests_are_answered)
@@ -58,9 +58,9 @@ crate::translation::rows! {
         modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => successive_input_requests_are_answered)
     }
     state_without_requests {
-        legacy_to_legacy ["a legacy upstream keeps its state by itself"]
+        legacy_to_legacy ["a legacy upstream keeps its own state"]
         legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Client Requirements" => state_without_requests_is_sent_back)
-        modern_to_legacy ["a legacy upstream keeps its state by itself"]
+        modern_to_legacy ["a legacy upstream keeps its own state"]
         modern_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, InputRequiredResult" => state_without_requests_passes_unchanged)
     }
     declined {
@@ -72,20 +72,20 @@ crate::translation::rows! {
     refused_elicitation {
         legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Error Handling" => client_error_passes_unchanged)
         legacy_to_modern ("MCP 2026-07-28 § Elicitation, Response Actions" => client_error_counts_as_cancelled)
-        modern_to_legacy ["a modern client has no way to answer by an error"]
-        modern_to_modern ["a modern client has no way to answer by an error"]
+        modern_to_legacy ["a modern client cannot respond with an error"]
+        modern_to_modern ["a modern client cannot respond with an error"]
     }
     refused_sampling {
         legacy_to_legacy ("MCP 2025-11-25 § Sampling, Error Handling" => client_error_passes_unchanged)
         legacy_to_modern ("MCP 2025-11-25 § Sampling, Error Handling" => client_error_fails_the_call)
-        modern_to_legacy ["a modern client has no way to answer by an error"]
-        modern_to_modern ["a modern client has no way to answer by an error"]
+        modern_to_legacy ["a modern client cannot respond with an error"]
+        modern_to_modern ["a modern client cannot respond with an error"]
     }
     missing_responses {
-        legacy_to_legacy ["a legacy client answers each request by itself"]
-        legacy_to_modern ["a legacy client answers each request by itself"]
+        legacy_to_legacy ["a legacy client answers each request separately"]
+        legacy_to_modern ["a legacy client answers each request separately"]
         modern_to_legacy ("MCP 2026-07-28 § Multi Round-Trip Requests, Error Handling" => missing_response_is_requested_again)
-        modern_to_modern ["the upstream asks again by itself"]
+        modern_to_modern ["the upstream sends its input requests again"]
     }
     unknown_state {
         legacy_to_legacy ["a legacy client has no state to send"]
@@ -101,9 +101,9 @@ crate::translation::rows! {
     }
     completed {
         legacy_to_legacy ("MCP 2025-11-25 § Elicitation, Completion Notifications for URL Mode Elicitation" => completion_notification_passes_unchanged)
-        legacy_to_modern ["a modern upstream does not tell of completion"]
+        legacy_to_modern ["a modern upstream sends no completion notification"]
         modern_to_legacy ("MCP 2026-07-28 § Key Changes, Minor changes" => completion_notification_is_dropped)
-        modern_to_modern ["a modern upstream does not tell of completion"]
+        modern_to_modern ["a modern upstream sends no completion notification"]
     }
     url_required {
         legacy_to_legacy ("MCP 2025-11-25 § Elicitation, URL Elicitation Required Error" => url_required_error_passes_unchanged)
@@ -115,45 +115,45 @@ crate::translation::rows! {
         legacy_to_legacy ("MCP 2025-11-25 § Lifecycle, Operation" => undeclared_server_request_is_rejected)
         legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => undeclared_input_request_fails_the_call)
         modern_to_legacy ("MCP 2025-11-25 § Lifecycle, Operation" => undeclared_server_request_is_rejected)
-        modern_to_modern ["the client that sees it judges for itself"]
+        modern_to_modern ["the client checks it against its own capabilities"]
     }
     outside_of_requests {
         legacy_to_legacy ("MCP 2025-11-25 § Transports, Listening for Messages from the Server" => server_request_outside_of_calls_reaches_the_client)
-        legacy_to_modern ["a modern upstream asks in answers alone"]
+        legacy_to_modern ["a modern upstream sends input requests in results only"]
         modern_to_legacy ("MCP 2026-07-28 § Stdio, Receiving Messages" => server_request_outside_of_calls_is_not_forwarded)
-        modern_to_modern ["a modern upstream asks in answers alone"]
+        modern_to_modern ["a modern upstream sends input requests in results only"]
     }
     cancelled_during_a_server_request {
         legacy_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => cancelled_call_is_cancelled_upstream)
         legacy_to_modern ("MCP 2026-07-28 § Multi Round-Trip Requests, Server Requirements" => cancelled_call_is_not_retried)
         modern_to_legacy ("MCP 2025-11-25 § Cancellation, Cancellation Flow" => cancelled_retry_is_cancelled_upstream)
-        modern_to_modern ["the retry is a request like any other"]
+        modern_to_modern ["the retry is an ordinary request"]
     }
 }
 
 /// What a client says that can be asked everything.
-fn everything() -> Value {
+fn all_capabilities() -> Value {
     json!({"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}})
 }
 
 /// A request of a server and what a client answers, as both write them.
-struct Ask {
+struct ServerRequest {
     method: &'static str,
     params: &'static str,
     result: &'static str,
 }
 
-const ELICITATION: Ask = Ask {
+const ELICITATION: ServerRequest = ServerRequest {
     method: "elicitation/create",
     params: r#"{ "message":"\u00e9","requestedSchema":{"type":"object","properties":{ }},"x":1E2}"#,
     result: r#"{ "action":"accept","content":{"name":"\u00e9","n":1.0},"x":[ ]}"#,
 };
-const SAMPLING: Ask = Ask {
+const SAMPLING: ServerRequest = ServerRequest {
     method: "sampling/createMessage",
     params: r#"{ "messages":[{"role":"user","content":{"type":"text","text":"\u00e9"}}],"maxTokens":1E2}"#,
     result: r#"{ "role":"assistant","model":"m","content":{"type":"text","text":"\u00e9"},"x":1.0}"#,
 };
-const ROOTS: Ask = Ask {
+const ROOTS: ServerRequest = ServerRequest {
     method: "roots/list",
     params: r#"{ "_meta":{"x":1E2}}"#,
     result: r#"{ "roots":[{"uri":"file:\/\/\/é","x":1.0}]}"#,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::pairing::Pairing;
-use crate::translation::pairing::{answer, says, text};
+use crate::translation::pairing::{answer, text, text_result};
 use testkit::json::{bytes_of, part, text_of};
 use testkit::raw::Request;
 use testkit::upstream::Builder;
@@ -14,7 +14,7 @@ crate::translation::rows! {
     task_calls {
         legacy_to_legacy ("MCP 2025-11-25 § Tasks, Creating Tasks" => task_passes_unchanged)
         legacy_to_modern ("MCP 2026-07-28 § Basic, ResultType" => unrequested_task_is_an_error)
-        modern_to_legacy ["a modern client does not ask for tasks of 2025-11-25"]
+        modern_to_legacy ["a modern client does not request tasks of 2025-11-25"]
         modern_to_modern ("MCP 2026-07-28 § Versioning, Extension Negotiation" => task_passes_unchanged)
     }
     task_methods {
@@ -58,7 +58,7 @@ fn task(pairing: Pairing, id: &str) -> String {
 }
 
 /// A server whose tool `name` becomes the task `id`.
-fn tasking(pairing: Pairing, builder: Builder, name: &str, id: &str) -> Builder {
+fn server_with_task(pairing: Pairing, builder: Builder, name: &str, id: &str) -> Builder {
     let task = task(pairing, id);
     let builder = builder.capabilities(TASKS);
     let builder = builder.tool_raw(&tool(name, "optional"));
@@ -67,7 +67,7 @@ fn tasking(pairing: Pairing, builder: Builder, name: &str, id: &str) -> Builder 
 
 async fn task_passes_unchanged(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = tasking(pairing, builder, "t", "k").start().await;
+        let server = server_with_task(pairing, builder, "t", "k").start().await;
         let mut client = pairing.client(&server).await;
         let members = match pairing {
             Pairing::LegacyToLegacy => r#""name":"t","task":{ "ttl":6E4},"arguments":{}"#,
@@ -87,7 +87,9 @@ async fn task_passes_unchanged(pairing: Pairing) {
 }
 
 async fn unrequested_task_is_an_error(pairing: Pairing) {
-    let server = tasking(pairing, pairing.server(), "t", "k").start().await;
+    let server = server_with_task(pairing, pairing.server(), "t", "k")
+        .start()
+        .await;
     let mut client = pairing.client(&server).await;
     let response = client.call("t", json!({})).await;
     assert!(response["error"].is_object(), "{response}");
@@ -106,8 +108,8 @@ async fn task_methods_reach_the_owning_upstream(pairing: Pairing) {
     let result = r#"{ "taskId":"k2","status":"working","x":1E2,"resultType":"complete"}"#;
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let mut servers = [
-            tasking(pairing, a, "t", "k1"),
-            tasking(pairing, b, "u", "k2"),
+            server_with_task(pairing, a, "t", "k1"),
+            server_with_task(pairing, b, "u", "k2"),
         ];
         for method in methods(pairing) {
             servers = servers.map(|server| server.result(method, result));
@@ -135,10 +137,10 @@ async fn task_methods_reach_the_owning_upstream(pairing: Pairing) {
                 "{}",
                 text(&answer)
             );
-            let asked = b.wait_for_request(method).await;
-            assert!(asked.text().contains(members), "{}", asked.text());
+            let count = b.wait_for_request(method).await;
+            assert!(count.text().contains(members), "{}", count.text());
             let name = (!pairing.legacy_upstream()).then_some("k2");
-            assert_eq!(asked.header("mcp-name"), name);
+            assert_eq!(count.header("mcp-name"), name);
             assert!(a.requests_of(method).is_empty());
         }
     }
@@ -159,7 +161,7 @@ const STATUS: &str = r#"{ "jsonrpc":"2.0","method":"notifications/tasks/status",
 
 async fn task_status_passes_unchanged(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = tasking(pairing, builder, "t", "k").start().await;
+        let server = server_with_task(pairing, builder, "t", "k").start().await;
         let mut client = pairing.client(&server).await;
         let line = pairing.line("7", "tools/call", "", r#""name":"t","task":{}"#);
         client.exchange(line, "7").await;
@@ -170,8 +172,8 @@ async fn task_status_passes_unchanged(pairing: Pairing) {
 }
 
 /// A server whose tool has to be run as the task `k`, which is done when it was asked for often.
-fn requiring(builder: Builder) -> Builder {
-    let asked = AtomicUsize::new(0);
+fn server_requiring_tasks(builder: Builder) -> Builder {
+    let count = AtomicUsize::new(0);
     let state = |status: &str| {
         let now = "2025-11-25T10:30:00Z";
         json!({"taskId": "k", "status": status, "createdAt": now, "lastUpdatedAt": now, "ttl": 60000, "pollInterval": 1})
@@ -187,12 +189,12 @@ fn requiring(builder: Builder) -> Builder {
             json!({"task": state("working")}).to_string().into_bytes()
         })
         .answers("tasks/get", move |_| {
-            let done = asked.fetch_add(1, Ordering::Relaxed) >= 2;
+            let done = count.fetch_add(1, Ordering::Relaxed) >= 2;
             let status = if done { "completed" } else { "working" };
             state(status).to_string().into_bytes()
         })
-        .answers("tasks/result", |request| match asks_for_it(request) {
-            true => says("done"),
+        .answers("tasks/result", |request| match is_for_task_k(request) {
+            true => text_result("done"),
             false => answer(
                 request,
                 r#""error":{"code":-32602,"message":"no such task"}"#,
@@ -200,12 +202,12 @@ fn requiring(builder: Builder) -> Builder {
         })
 }
 
-fn asks_for_it(request: &Request) -> bool {
+fn is_for_task_k(request: &Request) -> bool {
     request.json()["params"]["taskId"] == "k"
 }
 
 async fn required_task_is_run_by_the_proxy(pairing: Pairing) {
-    let server = requiring(pairing.server()).start().await;
+    let server = server_requiring_tasks(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     let members = r#""name":"t","arguments":{ "x":1E2}"#;
     let line = pairing.line("7", "tools/call", "", members);
@@ -218,11 +220,11 @@ async fn required_task_is_run_by_the_proxy(pairing: Pairing) {
         bytes_of(&calls[0], &["params", "arguments"]),
         r#"{ "x":1E2}"#
     );
-    assert!(server.requests_of("tasks/get").iter().all(asks_for_it));
+    assert!(server.requests_of("tasks/get").iter().all(is_for_task_k));
 }
 
 async fn task_status_is_dropped(pairing: Pairing) {
-    let server = requiring(pairing.server()).start().await;
+    let server = server_requiring_tasks(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.call("t", json!({})).await;
     let stream = server.event_stream().await;

@@ -50,9 +50,9 @@ async fn unknown_request_reaches_the_only_upstream(pairing: Pairing) {
             "{}",
             text(&answer)
         );
-        let asked = server.wait_for_request("example.com/do").await;
-        assert!(asked.text().contains(members), "{}", asked.text());
-        let meta = meta_of(&asked);
+        let request = server.wait_for_request("example.com/do").await;
+        assert!(request.text().contains(members), "{}", request.text());
+        let meta = meta_of(&request);
         assert_eq!(meta["z"], 1e2);
         for key in &META_KEYS[..3] {
             assert_eq!(meta[key].is_null(), pairing.legacy_upstream(), "{meta}");
@@ -84,22 +84,22 @@ async fn unknown_request_reaches_the_declaring_upstream(pairing: Pairing) {
 }
 
 async fn unknown_notification_reaches_all_upstreams(pairing: Pairing) {
-    let said = r#"{ "jsonrpc":"2.0","x":1E2,"method":"notifications\/example","params":{"y":[ "\u00e9"]}}"#;
+    let line = r#"{ "jsonrpc":"2.0","x":1E2,"method":"notifications\/example","params":{"y":[ "\u00e9"]}}"#;
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let (a, b) = (a.tool("t").start().await, b.tool("u").start().await);
         let mut client = pairing.client_of_two(&a, &b).await;
         client.tool_names().await;
-        client.send_line(said).await;
+        client.send_line(line).await;
         for server in [&a, &b] {
-            let is_it = |notification: &Request| notification.is("notifications/example");
+            let is_it = |message: &Request| message.is("notifications/example");
             let notification = server.wait_for_message("a notification", is_it).await;
-            assert_eq!(text(&notification), said);
+            assert_eq!(text(&notification), line);
         }
     }
 }
 
 async fn unknown_notification_of_a_call_passes_unchanged(pairing: Pairing) {
-    const SAID: &str = r#"{ "jsonrpc":"2.0","x":1E2,"method":"notifications\/example","params":{"y":[ "\u00e9"]}}"#;
+    const NOTIFICATION: &str = r#"{ "jsonrpc":"2.0","x":1E2,"method":"notifications\/example","params":{"y":[ "\u00e9"]}}"#;
     let mut servers = pairing.servers();
     if !pairing.legacy_client() {
         // HTTP+SSE does not tell of what call it speaks.
@@ -107,7 +107,7 @@ async fn unknown_notification_of_a_call_passes_unchanged(pairing: Pairing) {
     }
     for builder in servers {
         let server = builder.tool("t").on_call(|call: Call| async move {
-            call.send(SAID).await;
+            call.send(NOTIFICATION).await;
             br#"{"content":[],"resultType":"complete"}"#.to_vec()
         });
         let server = server.start().await;
@@ -120,7 +120,7 @@ async fn unknown_notification_of_a_call_passes_unchanged(pairing: Pairing) {
         let received = client.received();
         assert_eq!(
             received[received.len() - 2..],
-            [SAID.as_bytes().to_vec(), answer]
+            [NOTIFICATION.as_bytes().to_vec(), answer]
         );
     }
 }

@@ -135,7 +135,7 @@ fn check_oauth(oauth: &OAuth) {
     }
     let has_key = oauth.client_secret.is_some() || oauth.private_key.is_some();
     let is_known = oauth.client_id.is_some() || oauth.client_metadata_url.is_some();
-    assert!(is_known || !has_key, "a secret of nobody");
+    assert!(is_known || !has_key, "a secret without a client");
     for scope in oauth.scopes.iter().flatten() {
         assert!(!scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_graphic()));
     }
@@ -177,12 +177,12 @@ fn check_time(time: Duration) {
 }
 
 fn check_problem(problem: &Problem, list: &str) {
-    let told = problem.to_string();
-    assert!(!problem.message.is_empty(), "{told}");
-    assert!(!told.contains(char::is_control), "{told:?}");
+    let text = problem.to_string();
+    assert!(!problem.message.is_empty(), "{text}");
+    assert!(!text.contains(char::is_control), "{text:?}");
     check_place(&problem.place, list);
     let is_url = problem.key.as_deref() == Some("url") || problem.place.source == "PROXY_URL";
-    assert!(is_url || !told.contains(SECRET), "{told}");
+    assert!(is_url || !text.contains(SECRET), "{text}");
 }
 
 /// A place is in the list of upstreams, or it is a variable of ours.

@@ -4,7 +4,7 @@ use mcp_manifold::oauth::Page;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::{Visitor, address, expected, good, listening, turned_away};
+use super::{RawClient, address, listening, next_callback, reply_to_rejected, valid_callback};
 use testkit::within;
 
 #[tokio::test]
@@ -15,13 +15,16 @@ async fn slow_clients_do_not_block_the_browser() {
     for number in 0..200 {
         // They are let in as they come, so that they all stand before the person.
         let bytes: &[u8] = [b"".as_slice(), b"G", b"GET /callback?code=c"][number % 3];
-        slow.push(Visitor::sending(there, bytes).await);
+        slow.push(RawClient::sending(there, bytes).await);
         let first = tokio::time::timeout(std::time::Duration::ZERO, callback.next_request()).await;
         assert!(first.is_err());
     }
-    let visitor = Visitor::sending(there, good(&callback)).await;
-    expected(&mut callback).await.respond(Page::SignedIn).await;
-    assert!(visitor.reply().await.contains("signed in"));
+    let client = RawClient::sending(there, valid_callback(&callback)).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
+    assert!(client.reply().await.contains("signed in"));
     drop(slow);
 }
 
@@ -29,11 +32,11 @@ async fn slow_clients_do_not_block_the_browser() {
 async fn slow_client_is_disconnected() {
     // The paused clock runs on to the end of the client's time when nothing else is to be done.
     let mut callback = listening().await;
-    let mut visitor = Visitor::sending(address(&callback), "GET /callback?co").await;
+    let mut client = RawClient::sending(address(&callback), "GET /callback?co").await;
     let mut reply = Vec::new();
     tokio::select! {
         _ = callback.next_request() => panic!("half an answer arrived"),
-        end = within("the end", visitor.0.read_to_end(&mut reply)) => assert_eq!(end.unwrap(), 0),
+        end = within("the end", client.0.read_to_end(&mut reply)) => assert_eq!(end.unwrap(), 0),
     }
 }
 
@@ -43,15 +46,15 @@ async fn oversized_request_head_is_rejected_with_a_reason() {
     let there = address(&callback);
     let head = |bytes: usize| {
         let cookie = format!("\r\nCookie: a={}\r\n\r\n", "x".repeat(bytes));
-        good(&callback).replace("\r\n\r\n", &cookie)
+        valid_callback(&callback).replace("\r\n\r\n", &cookie)
     };
     let (large, huge) = (head(50_000), head(300_000));
-    let mut visitor = Visitor::sending(there, &huge).await;
+    let mut client = RawClient::sending(there, &huge).await;
     let reading = async {
-        let start = visitor.0.read_u8().await.unwrap();
+        let start = client.0.read_u8().await.unwrap();
         // It goes on sending, as a browser may, and still gets the rest.
-        visitor.send(&huge).await;
-        char::from(start).to_string() + &visitor.reply().await
+        client.send(&huge).await;
+        char::from(start).to_string() + &client.reply().await
     };
     let reply = tokio::select! {
         _ = callback.next_request() => panic!("too large a head arrived"),
@@ -60,9 +63,12 @@ async fn oversized_request_head_is_rejected_with_a_reason() {
     assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");
     assert!(reply.contains("Delete the cookies"), "{reply}");
     // The cookies that other programs on this machine left are no reason not to sign in.
-    let visitor = Visitor::sending(there, large).await;
-    expected(&mut callback).await.respond(Page::SignedIn).await;
-    assert!(visitor.reply().await.contains("signed in"));
+    let client = RawClient::sending(there, large).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
+    assert!(client.reply().await.contains("signed in"));
 }
 
 #[tokio::test]
@@ -71,8 +77,8 @@ async fn too_many_headers_are_rejected() {
     let many: String = (0..500)
         .map(|number| format!("\r\nX-{number}: a"))
         .collect();
-    let request = good(&callback).replace("\r\n\r\n", &format!("{many}\r\n\r\n"));
-    let reply = turned_away(&mut callback, request).await;
+    let request = valid_callback(&callback).replace("\r\n\r\n", &format!("{many}\r\n\r\n"));
+    let reply = reply_to_rejected(&mut callback, request).await;
     assert!(reply.starts_with("HTTP/1.1 400 "), "{reply}");
 }
 
@@ -84,44 +90,50 @@ async fn client_that_disconnects_early_is_dropped() {
         "GET",
         "GET /callback?code=c&state=the-state HTTP/1.1\r\n",
     ] {
-        drop(Visitor::sending(address(&callback), bytes).await);
+        drop(RawClient::sending(address(&callback), bytes).await);
     }
-    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.respond(Page::SignedIn).await;
-    visitor.reply().await;
+    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
+    client.reply().await;
 }
 
 #[tokio::test]
 async fn callback_counts_though_the_browser_disconnected() {
     let mut callback = listening().await;
-    drop(Visitor::sending(address(&callback), good(&callback)).await);
-    expected(&mut callback).await.respond(Page::SignedIn).await;
+    drop(RawClient::sending(address(&callback), valid_callback(&callback)).await);
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
 }
 
 #[tokio::test]
 async fn callback_gets_its_page_after_the_listener_closed() {
     let mut callback = listening().await;
     let there = address(&callback);
-    let visitor = Visitor::sending(there, good(&callback)).await;
-    let arrival = expected(&mut callback).await;
+    let client = RawClient::sending(there, valid_callback(&callback)).await;
+    let callback_request = next_callback(&mut callback).await;
     drop(callback);
     // At once, but for a process that another test is about to start, which holds it as well.
     let refusal = async { while TcpStream::connect(there).await.is_ok() {} };
     within("the port to be closed", refusal).await;
-    arrival.respond(Page::SignedIn).await;
-    assert!(visitor.reply().await.contains("signed in"));
+    callback_request.respond(Page::SignedIn).await;
+    assert!(client.reply().await.contains("signed in"));
 }
 
 #[tokio::test]
 async fn interrupted_wait_loses_no_callback() {
     let mut callback = listening().await;
-    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
+    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
     let waiting = async {
         loop {
             tokio::select! {
                 biased;
                 () = tokio::task::yield_now() => {}
-                arrival = callback.next_request() => break arrival,
+                callback_request = callback.next_request() => break callback_request,
             }
         }
     };
@@ -129,5 +141,5 @@ async fn interrupted_wait_loses_no_callback() {
         .await
         .respond(Page::SignedIn)
         .await;
-    assert!(visitor.reply().await.contains("signed in"));
+    assert!(client.reply().await.contains("signed in"));
 }

@@ -81,14 +81,14 @@ async fn run(role: &str) -> (Vec<String>, Output) {
     child.env("PATH", folder.path()).env("OPENER_SAYS", &says);
     let output = within("the other process", child.output()).await.unwrap();
     let mut lines = BufReader::new(pipe).lines();
-    let mut said = Vec::new();
+    let mut arguments = Vec::new();
     if output.status.success() {
         for _ in 0..2 {
             let line = within("what the opener says", lines.next_line()).await;
-            said.push(line.unwrap().unwrap());
+            arguments.push(line.unwrap().unwrap());
         }
     }
-    (said, output)
+    (arguments, output)
 }
 
 fn another_process(role: &str) -> tokio::process::Command {
@@ -144,9 +144,9 @@ async fn url_that_no_program_opens_is_not_repeated() {
 
 #[tokio::test]
 async fn url_is_passed_as_one_argument() {
-    let (said, output) = run("good").await;
+    let (arguments, output) = run("good").await;
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(said, ["1", GOOD]);
+    assert_eq!(arguments, ["1", GOOD]);
     // Its opener writes neither where our answers go nor where our logs go.
     let written = [output.stdout, output.stderr].concat();
     let written = String::from_utf8(written).unwrap();
@@ -155,8 +155,8 @@ async fn url_is_passed_as_one_argument() {
 
 #[tokio::test]
 async fn hostile_urls_never_reach_the_opener() {
-    let (said, output) = run("hostile").await;
+    let (arguments, output) = run("hostile").await;
     assert!(output.status.success(), "{output:?}");
     // What was said first is about the good one: nothing was opened before.
-    assert_eq!(said, ["1", GOOD]);
+    assert_eq!(arguments, ["1", GOOD]);
 }

@@ -21,7 +21,7 @@ use testkit::within;
 const STATE: &str = "the-state";
 
 /// Where to listen for `upstream`, with the redirect URI that is configured.
-fn place(upstream: &str, configured: Option<&str>) -> RedirectAddress {
+fn redirect_address(upstream: &str, configured: Option<&str>) -> RedirectAddress {
     let json = serde_json::json!([{"name": upstream, "url": "https://mcp.example.com/mcp"}]);
     let variables = [("PROXY_UPSTREAMS".to_owned(), json.to_string())];
     let config = Config::from_environment(&Environment::from_iter(variables)).unwrap();
@@ -31,7 +31,7 @@ fn place(upstream: &str, configured: Option<&str>) -> RedirectAddress {
 }
 
 async fn listening() -> CallbackListener {
-    CallbackListener::bind(&place("linear", None))
+    CallbackListener::bind(&redirect_address("linear", None))
         .await
         .unwrap()
 }
@@ -42,14 +42,18 @@ fn address(callback: &CallbackListener) -> SocketAddr {
 }
 
 /// The next answer, which must be the one to our login.
-async fn expected(callback: &mut CallbackListener) -> CallbackRequest {
-    let arrival = within("an answer", callback.next_request()).await;
-    assert!(is_ours(&arrival), "{:?}", arrival.response());
-    arrival
+async fn next_callback(callback: &mut CallbackListener) -> CallbackRequest {
+    let callback_request = within("an answer", callback.next_request()).await;
+    assert!(
+        is_expected(&callback_request),
+        "{:?}",
+        callback_request.response()
+    );
+    callback_request
 }
 
-fn is_ours(arrival: &CallbackRequest) -> bool {
-    arrival.response().belongs_to(&login())
+fn is_expected(callback_request: &CallbackRequest) -> bool {
+    callback_request.response().belongs_to(&login())
 }
 
 fn login() -> PendingLogin {
@@ -71,15 +75,15 @@ fn login() -> PendingLogin {
 }
 
 /// A good request with the answer to our login.
-fn good(callback: &CallbackListener) -> String {
+fn valid_callback(callback: &CallbackListener) -> String {
     let host = address(callback);
     format!("GET /callback?code=c&state={STATE} HTTP/1.1\r\nHost: {host}\r\n\r\n")
 }
 
 /// Something that connects and sends bytes.
-struct Visitor(TcpStream);
+struct RawClient(TcpStream);
 
-impl Visitor {
+impl RawClient {
     async fn to(address: SocketAddr) -> Self {
         Self(
             within("a connection", TcpStream::connect(address))
@@ -89,9 +93,9 @@ impl Visitor {
     }
 
     async fn sending(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Self {
-        let mut visitor = Self::to(address).await;
-        visitor.send(bytes).await;
-        visitor
+        let mut client = Self::to(address).await;
+        client.send(bytes).await;
+        client
     }
 
     async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -109,10 +113,10 @@ impl Visitor {
 }
 
 /// The reply to a request that nobody else waits for, while the callback looks at what comes.
-async fn turned_away(callback: &mut CallbackListener, request: impl AsRef<[u8]>) -> String {
-    let visitor = Visitor::sending(address(callback), request).await;
+async fn reply_to_rejected(callback: &mut CallbackListener, request: impl AsRef<[u8]>) -> String {
+    let client = RawClient::sending(address(callback), request).await;
     tokio::select! {
-        arrival = callback.next_request() => panic!("{:?} arrived", arrival.response()),
-        reply = visitor.reply() => reply,
+        callback_request = callback.next_request() => panic!("{:?} arrived", callback_request.response()),
+        reply = client.reply() => reply,
     }
 }

@@ -7,7 +7,7 @@ use mcp_manifold::oauth::{CallbackListener, Page, RedirectAddress};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use super::{Visitor, address, expected, good, place};
+use super::{RawClient, address, next_callback, redirect_address, valid_callback};
 use testkit::within;
 
 fn port(callback: &CallbackListener) -> u16 {
@@ -17,10 +17,10 @@ fn port(callback: &CallbackListener) -> u16 {
 
 /// Listens where somebody has just stopped to. A process that another test is about to start may
 /// hold what this one has closed, for as long as it takes to start.
-async fn bind_again(place: &RedirectAddress) -> CallbackListener {
+async fn bind_again(redirect_address: &RedirectAddress) -> CallbackListener {
     let bind = async {
         loop {
-            match CallbackListener::bind(place).await {
+            match CallbackListener::bind(redirect_address).await {
                 Ok(callback) => break callback,
                 Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}"),
             }
@@ -37,7 +37,9 @@ async fn has_ipv6() -> bool {
 
 #[tokio::test]
 async fn default_redirect_uri_is_127_0_0_1_and_callback() {
-    let callback = CallbackListener::bind(&place("plain", None)).await.unwrap();
+    let callback = CallbackListener::bind(&redirect_address("plain", None))
+        .await
+        .unwrap();
     let uri = format!("http://127.0.0.1:{}/callback", port(&callback));
     assert_eq!(callback.redirect_uri(), uri);
     assert!(port(&callback) > 0);
@@ -45,16 +47,16 @@ async fn default_redirect_uri_is_127_0_0_1_and_callback() {
 
 #[tokio::test]
 async fn occupied_candidate_ports_are_skipped() {
-    let place = place("taken", None);
+    let redirect_address = redirect_address("taken", None);
     let mut callbacks = Vec::new();
     // More than there are candidates.
     for _ in 0..8 {
-        callbacks.push(CallbackListener::bind(&place).await.unwrap());
+        callbacks.push(CallbackListener::bind(&redirect_address).await.unwrap());
     }
     for callback in &mut callbacks {
-        let visitor = Visitor::sending(address(callback), good(callback)).await;
-        expected(callback).await.respond(Page::SignedIn).await;
-        assert!(visitor.reply().await.contains("signed in to taken"));
+        let client = RawClient::sending(address(callback), valid_callback(callback)).await;
+        next_callback(callback).await.respond(Page::SignedIn).await;
+        assert!(client.reply().await.contains("signed in to taken"));
     }
     let mut ports: Vec<_> = callbacks.iter().map(port).collect();
     ports.sort_unstable();
@@ -70,7 +72,7 @@ async fn occupied_fixed_port_is_an_error_with_a_remedy() {
         format!("http://127.0.0.1:{port}/a"),
         format!("http://localhost:{port}/a"),
     ] {
-        let error = CallbackListener::bind(&place("fixed", Some(&uri)))
+        let error = CallbackListener::bind(&redirect_address("fixed", Some(&uri)))
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -88,23 +90,26 @@ async fn fixed_redirect_uri_is_used_as_written() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = free.local_addr().unwrap().port();
     let uri = format!("http://127.0.0.1:{port}/oauth/back");
-    let place = place("fixed", Some(&uri));
+    let redirect_address = redirect_address("fixed", Some(&uri));
     drop(free);
-    let mut callback = bind_again(&place).await;
+    let mut callback = bind_again(&redirect_address).await;
     assert_eq!(callback.redirect_uri(), uri);
-    let request = good(&callback).replace("/callback", "/oauth/back");
-    let visitor = Visitor::sending(address(&callback), request).await;
-    expected(&mut callback).await.respond(Page::SignedIn).await;
-    assert!(visitor.reply().await.contains("signed in"));
+    let request = valid_callback(&callback).replace("/callback", "/oauth/back");
+    let client = RawClient::sending(address(&callback), request).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
+    assert!(client.reply().await.contains("signed in"));
     // The port is free as soon as nobody waits.
     drop(callback);
-    bind_again(&place).await;
+    bind_again(&redirect_address).await;
 }
 
 #[tokio::test]
 async fn localhost_callback_answers_on_ipv4_and_ipv6() {
     let configured = Some("http://localhost/callback");
-    let mut callback = CallbackListener::bind(&place("both", configured))
+    let mut callback = CallbackListener::bind(&redirect_address("both", configured))
         .await
         .unwrap();
     let port = port(&callback);
@@ -112,14 +117,17 @@ async fn localhost_callback_answers_on_ipv4_and_ipv6() {
         callback.redirect_uri(),
         format!("http://localhost:{port}/callback")
     );
-    let mut places = vec![SocketAddr::from(([127, 0, 0, 1], port))];
+    let mut addresses = vec![SocketAddr::from(([127, 0, 0, 1], port))];
     if has_ipv6().await {
-        places.push((Ipv6Addr::LOCALHOST, port).into());
+        addresses.push((Ipv6Addr::LOCALHOST, port).into());
     }
-    for place in places {
-        let visitor = Visitor::sending(place, good(&callback)).await;
-        expected(&mut callback).await.respond(Page::SignedIn).await;
-        assert!(visitor.reply().await.contains("signed in"));
+    for redirect_address in addresses {
+        let client = RawClient::sending(redirect_address, valid_callback(&callback)).await;
+        next_callback(&mut callback)
+            .await
+            .respond(Page::SignedIn)
+            .await;
+        assert!(client.reply().await.contains("signed in"));
     }
 }
 
@@ -131,7 +139,7 @@ async fn localhost_with_one_address_occupied_is_an_error() {
     let other = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.unwrap();
     let port = other.local_addr().unwrap().port();
     let uri = format!("http://localhost:{port}/callback");
-    let error = CallbackListener::bind(&place("half", Some(&uri)))
+    let error = CallbackListener::bind(&redirect_address("half", Some(&uri)))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
@@ -143,20 +151,23 @@ async fn callback_works_on_ipv6_alone() {
         return;
     }
     let configured = Some("http://[::1]/callback");
-    let mut callback = CallbackListener::bind(&place("six", configured))
+    let mut callback = CallbackListener::bind(&redirect_address("six", configured))
         .await
         .unwrap();
     let there = address(&callback);
     assert_eq!(callback.redirect_uri(), format!("http://{there}/callback"));
-    let visitor = Visitor::sending(there, good(&callback)).await;
-    expected(&mut callback).await.respond(Page::SignedIn).await;
-    assert!(visitor.reply().await.contains("signed in"));
+    let client = RawClient::sending(there, valid_callback(&callback)).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
+    assert!(client.reply().await.contains("signed in"));
 }
 
 #[tokio::test]
 async fn callback_listens_on_its_own_address_only() {
     // Another address of this machine, at which a listener on all interfaces would answer.
-    let callback = CallbackListener::bind(&place("inside", None))
+    let callback = CallbackListener::bind(&redirect_address("inside", None))
         .await
         .unwrap();
     let elsewhere = SocketAddr::from(([127, 0, 0, 2], port(&callback)));

@@ -2,15 +2,20 @@
 
 use mcp_manifold::oauth::Page;
 
-use super::{Visitor, address, expected, good, is_ours, listening, turned_away};
+use super::{
+    RawClient, address, is_expected, listening, next_callback, reply_to_rejected, valid_callback,
+};
 use testkit::within;
 
 #[tokio::test]
 async fn callback_request_arrives_and_gets_its_page() {
     let mut callback = listening().await;
-    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.respond(Page::SignedIn).await;
-    let reply = visitor.reply().await;
+    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
+    let reply = client.reply().await;
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
     assert!(reply.contains("You are signed in to linear"), "{reply}");
     assert!(reply.ends_with("</html>\n"), "{reply}");
@@ -19,10 +24,13 @@ async fn callback_request_arrives_and_gets_its_page() {
 #[tokio::test]
 async fn callback_with_an_error_arrives_too() {
     let mut callback = listening().await;
-    let request = good(&callback).replace("code=c", "error=access_denied");
-    let visitor = Visitor::sending(address(&callback), request).await;
-    expected(&mut callback).await.respond(Page::Denied).await;
-    assert!(visitor.reply().await.contains("did not allow"));
+    let request = valid_callback(&callback).replace("code=c", "error=access_denied");
+    let client = RawClient::sending(address(&callback), request).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::Denied)
+        .await;
+    assert!(client.reply().await.contains("did not allow"));
 }
 
 #[tokio::test]
@@ -80,7 +88,7 @@ async fn other_requests_are_rejected_and_the_wait_goes_on() {
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), "400"),
     ];
     for (request, status) in cases {
-        let reply = turned_away(&mut callback, &request).await;
+        let reply = reply_to_rejected(&mut callback, &request).await;
         let expected = format!("HTTP/1.1 {status} ");
         assert!(reply.starts_with(&expected), "{request:?} got {reply}");
         assert!(
@@ -88,21 +96,27 @@ async fn other_requests_are_rejected_and_the_wait_goes_on() {
             "{request:?} is repeated in {reply}"
         );
     }
-    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.respond(Page::SignedIn).await;
-    assert!(visitor.reply().await.contains("signed in"));
+    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
+    assert!(client.reply().await.contains("signed in"));
 }
 
 #[tokio::test]
 async fn head_request_does_not_consume_the_code() {
     let mut callback = listening().await;
-    let request = good(&callback).replacen("GET", "HEAD", 1);
-    let reply = turned_away(&mut callback, request).await;
+    let request = valid_callback(&callback).replacen("GET", "HEAD", 1);
+    let reply = reply_to_rejected(&mut callback, request).await;
     assert!(reply.starts_with("HTTP/1.1 405 "), "{reply}");
     assert!(reply.ends_with("\r\n\r\n"), "a HEAD got a body: {reply}");
-    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.respond(Page::SignedIn).await;
-    visitor.reply().await;
+    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
+    client.reply().await;
 }
 
 #[tokio::test]
@@ -117,10 +131,13 @@ async fn host_header_may_be_any_loopback_name() {
         "[::1]",
         "[::1]:8080",
     ] {
-        let request = good(&callback).replace(&there.to_string(), host);
-        let visitor = Visitor::sending(there, request).await;
-        expected(&mut callback).await.respond(Page::Stale).await;
-        assert!(visitor.reply().await.starts_with("HTTP/1.1 410 "), "{host}");
+        let request = valid_callback(&callback).replace(&there.to_string(), host);
+        let client = RawClient::sending(there, request).await;
+        next_callback(&mut callback)
+            .await
+            .respond(Page::Stale)
+            .await;
+        assert!(client.reply().await.starts_with("HTTP/1.1 410 "), "{host}");
     }
 }
 
@@ -137,28 +154,38 @@ async fn garbage_closes_the_connection_at_once() {
     ];
     for bytes in cases {
         // It ends without the client's closing its half, and long before the guard.
-        assert_eq!(turned_away(&mut callback, bytes).await, "", "{bytes:?}");
+        assert_eq!(
+            reply_to_rejected(&mut callback, bytes).await,
+            "",
+            "{bytes:?}"
+        );
     }
-    let visitor = Visitor::sending(address(&callback), good(&callback)).await;
-    expected(&mut callback).await.respond(Page::SignedIn).await;
-    visitor.reply().await;
+    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
+    next_callback(&mut callback)
+        .await
+        .respond(Page::SignedIn)
+        .await;
+    client.reply().await;
 }
 
 #[tokio::test]
 async fn request_may_arrive_byte_by_byte_with_bare_line_feeds() {
     let mut callback = listening().await;
-    for request in [good(&callback), good(&callback).replace("\r\n", "\n")] {
-        let mut visitor = Visitor::to(address(&callback)).await;
-        visitor.0.set_nodelay(true).unwrap();
+    for request in [
+        valid_callback(&callback),
+        valid_callback(&callback).replace("\r\n", "\n"),
+    ] {
+        let mut client = RawClient::to(address(&callback)).await;
+        client.0.set_nodelay(true).unwrap();
         let sending = async {
             for byte in request.as_bytes() {
-                visitor.send([*byte]).await;
+                client.send([*byte]).await;
                 tokio::task::yield_now().await;
             }
         };
-        let (arrival, ()) = tokio::join!(expected(&mut callback), sending);
-        arrival.respond(Page::SignedIn).await;
-        assert!(visitor.reply().await.contains("signed in"));
+        let (callback_request, ()) = tokio::join!(next_callback(&mut callback), sending);
+        callback_request.respond(Page::SignedIn).await;
+        assert!(client.reply().await.contains("signed in"));
     }
 }
 
@@ -166,20 +193,20 @@ async fn request_may_arrive_byte_by_byte_with_bare_line_feeds() {
 async fn two_callbacks_at_once_get_their_own_pages() {
     let mut callback = listening().await;
     let there = address(&callback);
-    let forged = good(&callback).replace("the-state", "forged");
-    let forger = Visitor::sending(there, forged).await;
-    let person = Visitor::sending(there, good(&callback)).await;
+    let forged = valid_callback(&callback).replace("the-state", "forged");
+    let forger = RawClient::sending(there, forged).await;
+    let browser = RawClient::sending(there, valid_callback(&callback)).await;
     let first = within("an answer", callback.next_request()).await;
     let second = within("another", callback.next_request()).await;
-    assert_ne!(is_ours(&first), is_ours(&second));
+    assert_ne!(is_expected(&first), is_expected(&second));
     // Answered in the other order.
-    for arrival in [second, first] {
-        let page = match is_ours(&arrival) {
+    for callback_request in [second, first] {
+        let page = match is_expected(&callback_request) {
             true => Page::SignedIn,
             false => Page::Stale,
         };
-        arrival.respond(page).await;
+        callback_request.respond(page).await;
     }
-    assert!(person.reply().await.contains("signed in to"));
+    assert!(browser.reply().await.contains("signed in to"));
     assert!(forger.reply().await.contains("This sign-in has ended"));
 }

@@ -36,8 +36,11 @@ async fn failing_metadata_url_is_skipped_or_retried() {
             MetadataSource::Assumed,
             "{trouble}"
         );
-        let asked = paths(&recovering);
-        assert_eq!(asked[..3], [RESOURCE_PATH, RESOURCE_ROOT, RESOURCE_PATH]);
+        let requested = paths(&recovering);
+        assert_eq!(
+            requested[..3],
+            [RESOURCE_PATH, RESOURCE_ROOT, RESOURCE_PATH]
+        );
     }
 }
 
@@ -46,7 +49,7 @@ async fn permanent_failure_is_reported_and_never_taken_for_2025_03_26() {
     let answers: [fn() -> Reply; 3] = [|| Reply::status(500), Reply::reset, || Reply::cut("{")];
     for answer in answers {
         let upstream = serve(vec![(RESOURCE_PATH, reply(answer))]);
-        let error = ask(&upstream, |_| {}).await.unwrap_err();
+        let error = discover_with(&upstream, |_| {}).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
         let message = error.to_string();
         assert!(
@@ -58,7 +61,7 @@ async fn permanent_failure_is_reported_and_never_taken_for_2025_03_26() {
     }
     let gone = serve(vec![]);
     gone.stop().await;
-    let error = ask(&gone, |_| {}).await.unwrap_err();
+    let error = discover_with(&gone, |_| {}).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
 }
 
@@ -68,7 +71,7 @@ async fn hanging_server_costs_one_document_timeout() {
         (RESOURCE_PATH, reply(Reply::hang)),
         (RESOURCE_ROOT, reply(Reply::hang)),
     ]);
-    let error = ask(&upstream, |it| {
+    let error = discover_with(&upstream, |it| {
         it.document_timeout = Duration::from_millis(50);
     })
     .await
@@ -77,7 +80,7 @@ async fn hanging_server_costs_one_document_timeout() {
 
     // Another place would do. It is not asked again: it had its time.
     let upstream = serve(vec![(RESOURCE_PATH, reply(Reply::hang))]);
-    let error = ask(&upstream, |it| {
+    let error = discover_with(&upstream, |it| {
         it.document_timeout = Duration::from_millis(400);
     })
     .await;
@@ -109,7 +112,7 @@ async fn malformed_or_oversized_metadata_is_an_error() {
     let large: fn() -> Reply = || Reply::json(" ".repeat(257 << 10));
     for answer in [broken, large] {
         let upstream = serve(vec![(RESOURCE_PATH, reply(answer))]);
-        let error = ask(&upstream, |_| {}).await.unwrap_err();
+        let error = discover_with(&upstream, |_| {}).await.unwrap_err();
         assert!(matches!(error, DiscoveryError::Malformed { .. }), "{error}");
     }
     // One without end, whose length is not announced.
@@ -118,7 +121,7 @@ async fn malformed_or_oversized_metadata_is_an_error() {
     let receiver = std::sync::Mutex::new(Some(receiver));
     let endless = move || Reply::stream(receiver.lock().unwrap().take().unwrap());
     let upstream = serve(vec![(RESOURCE_PATH, reply(endless))]);
-    let error = ask(&upstream, |_| {}).await.unwrap_err();
+    let error = discover_with(&upstream, |_| {}).await.unwrap_err();
     assert!(matches!(error, DiscoveryError::Malformed { .. }), "{error}");
     upstream.wait_for_disconnect().await;
 }

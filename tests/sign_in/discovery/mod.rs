@@ -80,7 +80,7 @@ fn url_of(url: &str) -> ServerUrl {
     config.upstreams[0].url.clone()
 }
 
-async fn ask<'a>(
+async fn discover_with<'a>(
     server: &Server,
     change: impl FnOnce(&mut DiscoveryRequest<'a>),
 ) -> Result<Discovered, DiscoveryError> {
@@ -94,7 +94,7 @@ async fn ask<'a>(
 }
 
 async fn found(server: &Server) -> Discovered {
-    ask(server, |_| {}).await.unwrap()
+    discover_with(server, |_| {}).await.unwrap()
 }
 
 fn paths(server: &Server) -> Vec<String> {

@@ -38,7 +38,7 @@ async fn metadata_url_of_the_challenge_is_requested_first() {
         (SERVER, metadata("{}")),
     ]);
     let named = upstream.url_of("/custom/location.json?v=1");
-    let discovered = ask(&upstream, |it| it.resource_metadata = Some(&named)).await;
+    let discovered = discover_with(&upstream, |it| it.resource_metadata = Some(&named)).await;
     assert_eq!(issuer(&discovered.unwrap()), upstream.url_of(""));
     assert_eq!(paths(&upstream), ["/custom/location.json?v=1", SERVER]);
 }
@@ -81,7 +81,7 @@ async fn origin_may_be_its_own_issuer_with_or_without_a_slash() {
         );
     }
     let upstream = serve_itself(&[(SERVER, metadata("https://honest.example"))]);
-    let error = ask(&upstream, |_| {}).await.unwrap_err();
+    let error = discover_with(&upstream, |_| {}).await.unwrap_err();
     assert!(
         matches!(error, DiscoveryError::IssuerMismatch { .. }),
         "{error}"
@@ -92,7 +92,7 @@ async fn origin_may_be_its_own_issuer_with_or_without_a_slash() {
 async fn missing_document_of_a_challenge_is_an_error() {
     let upstream = serve_itself(&[(SERVER, metadata("{}"))]);
     let named = upstream.url_of("/gone");
-    let error = ask(&upstream, |it| it.resource_metadata = Some(&named))
+    let error = discover_with(&upstream, |it| it.resource_metadata = Some(&named))
         .await
         .unwrap_err();
     let message = error.to_string();
@@ -115,11 +115,11 @@ async fn first_working_authorization_server_of_several_is_used() {
     assert_eq!(issuer(&found(&upstream).await), origins[1]);
     assert_eq!(paths(&two), [""; 0]);
 
-    let known = ask(&upstream, |it| it.preferred_issuer = Some(&origins[2]))
+    let known = discover_with(&upstream, |it| it.preferred_issuer = Some(&origins[2]))
         .await
         .unwrap();
     assert_eq!(issuer(&known), origins[2]);
-    let forgotten = ask(&upstream, |it| {
+    let forgotten = discover_with(&upstream, |it| {
         it.preferred_issuer = Some("https://gone.example");
     })
     .await
@@ -128,10 +128,13 @@ async fn first_working_authorization_server_of_several_is_used() {
 
     let upstream = trusting(&[silent.url_of("/t1"), origins[1].clone()]);
     let short = |it: &mut DiscoveryRequest<'_>| it.document_timeout = Duration::from_secs(2);
-    assert_eq!(issuer(&ask(&upstream, short).await.unwrap()), origins[1]);
+    assert_eq!(
+        issuer(&discover_with(&upstream, short).await.unwrap()),
+        origins[1]
+    );
     // The one that holds our registration is waited for.
     let hanging = silent.url_of("/t1");
-    let error = ask(&upstream, |it| {
+    let error = discover_with(&upstream, |it| {
         it.document_timeout = Duration::from_secs(1);
         it.preferred_issuer = Some(&hanging);
     });
@@ -145,14 +148,14 @@ async fn only_the_pinned_authorization_server_is_used() {
     let origin = pinned.url_of("");
     let bare = serve(vec![]);
     for upstream in [&trusting(&[trap.url_of("")]), &bare] {
-        let discovered = ask(upstream, |it| it.pinned_issuer = Some(&origin))
+        let discovered = discover_with(upstream, |it| it.pinned_issuer = Some(&origin))
             .await
             .unwrap();
         assert_eq!(issuer(&discovered), origin);
     }
     assert_eq!(paths(&trap), [""; 0]);
     let gone = trap.url_of("/gone");
-    let error = ask(&bare, |it| it.pinned_issuer = Some(&gone))
+    let error = discover_with(&bare, |it| it.pinned_issuer = Some(&gone))
         .await
         .unwrap_err();
     assert!(matches!(error, DiscoveryError::NotFound { .. }), "{error}");
@@ -161,6 +164,6 @@ async fn only_the_pinned_authorization_server_is_used() {
 #[tokio::test]
 async fn resource_without_authorization_servers_is_an_error() {
     let upstream = trusting(&[]);
-    let error = ask(&upstream, |_| {}).await.unwrap_err();
+    let error = discover_with(&upstream, |_| {}).await.unwrap_err();
     assert_eq!(error, DiscoveryError::NoAuthorizationServer);
 }

@@ -14,11 +14,11 @@ async fn unsafe_metadata_url_of_a_challenge_is_not_requested() {
             (RESOURCE_PATH, resource("{}/mcp", &["{}"])),
             (SERVER, metadata("{}")),
         ]);
-        let discovered = ask(&sound, |it| it.resource_metadata = Some(named)).await;
+        let discovered = discover_with(&sound, |it| it.resource_metadata = Some(named)).await;
         assert_eq!(issuer(&discovered.unwrap()), sound.url_of(""), "{named}");
 
         let bare = serve(vec![]);
-        let error = ask(&bare, |it| it.resource_metadata = Some(named)).await;
+        let error = discover_with(&bare, |it| it.resource_metadata = Some(named)).await;
         let error = error.unwrap_err();
         assert!(
             matches!(
@@ -40,7 +40,7 @@ async fn metadata_with_another_issuer_is_rejected() {
             (RESOURCE_PATH, resource("{}/mcp", &["{}"])),
             (SERVER, metadata(other)),
         ]);
-        let error = ask(&upstream, |_| {}).await.unwrap_err();
+        let error = discover_with(&upstream, |_| {}).await.unwrap_err();
         let found = other.replace("{}", &upstream.url_of(""));
         let expected = upstream.url_of("");
         assert_eq!(error, DiscoveryError::IssuerMismatch { expected, found });
@@ -60,7 +60,7 @@ async fn metadata_of_another_resource_is_rejected() {
         (SERVER, metadata("{}")),
     ]);
     for pinned in [None, Some(upstream.url_of(""))] {
-        let error = ask(&upstream, |it| it.pinned_issuer = pinned.as_deref())
+        let error = discover_with(&upstream, |it| it.pinned_issuer = pinned.as_deref())
             .await
             .unwrap_err();
         assert!(
@@ -135,7 +135,7 @@ async fn hostile_endpoint_urls_are_rejected() {
             (RESOURCE_PATH, resource("{}/mcp", &["{}"])),
             (SERVER, document),
         ]);
-        let error = ask(&upstream, |_| {}).await.unwrap_err();
+        let error = discover_with(&upstream, |_| {}).await.unwrap_err();
         assert!(
             matches!(error, DiscoveryError::Address { member: named, .. } if named == member),
             "{error}"

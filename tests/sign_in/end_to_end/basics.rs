@@ -1,6 +1,6 @@
 //! What happens on any day: somebody signs in once, and nobody thinks of it again.
 
-use crate::end_to_end::setup::{before, search, search_for, tokens};
+use crate::end_to_end::setup::{search, search_for, setup_with, tokens};
 use testkit::oauth::{self, Browser, Part};
 use testkit::upstream::Kind;
 
@@ -12,7 +12,7 @@ testkit::per_kind! {
 }
 
 async fn first_start_opens_one_page_and_has_the_tools_after_sign_in(kind: Kind) {
-    let setup = before(oauth::server(), kind.server()).await;
+    let setup = setup_with(oauth::server(), kind.server()).await;
     let mut client = setup.start().await;
     assert_eq!(client.tool_names().await, [""; 0]);
     let page = setup.desktop.page().await;
@@ -32,16 +32,16 @@ async fn first_start_opens_one_page_and_has_the_tools_after_sign_in(kind: Kind) 
 }
 
 async fn second_start_contacts_the_upstream_only(kind: Kind) {
-    let setup = before(oauth::server(), kind.server()).await;
+    let setup = setup_with(oauth::server(), kind.server()).await;
     setup.sign_in().await;
-    let asked = setup.server.requests().len();
+    let requests_before = setup.server.requests().len();
     let (seen, refused) = (
         setup.upstream.raw.requests().len(),
         setup.upstream.refused(),
     );
     let mut client = setup.ready().await;
     search(&mut client).await;
-    assert_eq!(setup.server.requests().len(), asked);
+    assert_eq!(setup.server.requests().len(), requests_before);
     assert_eq!(setup.upstream.refused(), refused);
     let requests = &setup.upstream.raw.requests()[seen..];
     let about = |path: &str| path.contains(".well-known");
@@ -51,7 +51,7 @@ async fn second_start_contacts_the_upstream_only(kind: Kind) {
 }
 
 async fn token_expired_before_start_is_renewed_without_a_sign_in(kind: Kind) {
-    let setup = before(oauth::server(), kind.server()).await;
+    let setup = setup_with(oauth::server(), kind.server()).await;
     setup.sign_in().await;
     setup.files().age_beyond_the_end();
     setup.server.expire_access_tokens();
@@ -66,7 +66,7 @@ async fn token_expired_before_start_is_renewed_without_a_sign_in(kind: Kind) {
 }
 
 async fn token_expiring_between_two_calls_is_renewed_silently(kind: Kind) {
-    let setup = before(oauth::server(), kind.server()).await;
+    let setup = setup_with(oauth::server(), kind.server()).await;
     let mut client = setup.signed_in().await;
     search_for(&mut client, "before").await;
     setup.server.expire_access_tokens();

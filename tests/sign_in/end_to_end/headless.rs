@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::end_to_end::setup::{error_of, search, started, usual};
+use crate::end_to_end::setup::{default_setup, error_of, search, started};
 use testkit::oauth::{Browser, Part};
 use testkit::proxy::Client;
 
@@ -10,18 +10,18 @@ use testkit::proxy::Client;
 const REMEDY: &str = "run `mcp-manifold login a`";
 
 /// A login that is needed at the start, and one that is needed for a call of a known tool.
-async fn told(variable: &str, value: &str, why: &str) {
-    let setup = usual().await;
+async fn check_page_is_printed(variable: &str, value: &str, why: &str) {
+    let setup = default_setup().await;
     let start = || {
         let builder = setup.proxy().on(&setup.desktop);
         started(builder.env(variable, value))
     };
     let mut client = start().await;
     client.wait_for_stderr(REMEDY).await;
-    let line = told_on_stderr(&client, 1);
+    let line = printed_on_stderr(&client, 1);
     let url = line.split(' ').find(|word| word.starts_with("http://"));
-    for said in [why, REMEDY] {
-        assert!(line.contains(said), "no {said} in {line}");
+    for expected in [why, REMEDY] {
+        assert!(line.contains(expected), "no {expected} in {line}");
     }
     // It is a page like any other.
     sign_in(&mut client, url.unwrap()).await;
@@ -30,9 +30,12 @@ async fn told(variable: &str, value: &str, why: &str) {
     let answer = client.call("search", json!({})).await;
     let (text, data) = error_of(&answer);
     let url = data["signInUrl"].as_str().unwrap();
-    for said in [why, REMEDY, url] {
-        assert!(text.contains(said), "no {said} in {text}");
-        assert!(told_on_stderr(&client, 2).contains(said), "no {said}");
+    for expected in [why, REMEDY, url] {
+        assert!(text.contains(expected), "no {expected} in {text}");
+        assert!(
+            printed_on_stderr(&client, 2).contains(expected),
+            "no {expected}"
+        );
     }
     sign_in(&mut client, url).await;
     assert_eq!(setup.pages().await, 0, "{variable}");
@@ -45,7 +48,7 @@ async fn told(variable: &str, value: &str, why: &str) {
 }
 
 /// The line of stderr that says, for the `number`th time, what to type.
-fn told_on_stderr(client: &Client, number: usize) -> String {
+fn printed_on_stderr(client: &Client, number: usize) -> String {
     let stderr = client.stderr();
     let mut lines = stderr.lines().filter(|line| line.contains(REMEDY));
     lines.nth(number - 1).unwrap().to_owned()
@@ -60,27 +63,27 @@ async fn sign_in(client: &mut Client, url: &str) {
 
 #[tokio::test]
 async fn page_is_printed_and_not_opened_in_ci() {
-    told("CI", "true", "`CI` is set").await;
+    check_page_is_printed("CI", "true", "`CI` is set").await;
 }
 
 #[tokio::test]
 async fn page_is_printed_and_not_opened_over_ssh() {
-    told("SSH_TTY", "/dev/pts/0", "this is an SSH session").await;
+    check_page_is_printed("SSH_TTY", "/dev/pts/0", "this is an SSH session").await;
 }
 
 #[tokio::test]
 async fn page_is_printed_and_not_opened_without_a_display() {
-    told("DISPLAY", "", "there is no display").await;
+    check_page_is_printed("DISPLAY", "", "there is no display").await;
 }
 
 #[tokio::test]
 async fn page_is_printed_if_no_program_opens_it() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let folder = setup.home.path().display().to_string();
     let builder = setup.proxy().env("DISPLAY", ":0").env("PATH", folder);
     let mut client = started(builder).await;
     client.wait_for_stderr(REMEDY).await;
-    let line = told_on_stderr(&client, 1);
+    let line = printed_on_stderr(&client, 1);
     assert!(line.contains("no program could open it"), "{line}");
     // Nobody waits for a page that nobody sees.
     let login = setup.files().read("login.json");
@@ -91,28 +94,28 @@ async fn page_is_printed_if_no_program_opens_it() {
 
 #[tokio::test]
 async fn call_to_an_unlisted_tool_returns_the_sign_in_url() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = started(setup.proxy()).await;
     client.wait_for_stderr(REMEDY).await;
     let answer = client.call("search", json!({})).await;
     let (text, _) = error_of(&answer);
     let url = setup.files().read("login.json")["pending"]["url"].clone();
-    for said in ["`search`", "`a` (", REMEDY, url.as_str().unwrap()] {
-        assert!(text.contains(said), "no {said} in {text}");
+    for expected in ["`search`", "`a` (", REMEDY, url.as_str().unwrap()] {
+        assert!(text.contains(expected), "no {expected} in {text}");
     }
     sign_in(&mut client, url.as_str().unwrap()).await;
 }
 
 #[tokio::test]
 async fn manual_login_is_never_started_by_the_proxy() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let manual = setup
         .proxy()
         .extra("a", json!({"oauth": {"login": "manual"}}));
     let mut client = started(manual.on(&setup.desktop)).await;
     client.wait_for_stderr(REMEDY).await;
     let why = "`oauth.login` is `manual`";
-    assert!(told_on_stderr(&client, 1).contains(why));
+    assert!(printed_on_stderr(&client, 1).contains(why));
     assert_eq!(setup.login_requests(), [0, 0, 0]);
     // What somebody signed in for elsewhere is used.
     setup.sign_in().await;

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::end_to_end::setup::{Setup, before, search, started, tokens, usual};
+use crate::end_to_end::setup::{Setup, default_setup, search, setup_with, started, tokens};
 use testkit::json::text_of;
 use testkit::oauth::{self, Browser, Part};
 use testkit::proxy::Client;
@@ -25,7 +25,7 @@ const PROCESSES: usize = 4;
 const WAITS: &str = "the server needs you to sign in";
 
 /// Clients on the desktop, past their handshakes.
-async fn several(setup: &Setup) -> Vec<Client> {
+async fn start_several(setup: &Setup) -> Vec<Client> {
     join_all((0..PROCESSES).map(|_| setup.start())).await
 }
 
@@ -43,8 +43,8 @@ async fn all_search(clients: &mut [Client]) {
 }
 
 async fn processes_that_start_together_open_one_page_for_all(kind: Kind) {
-    let setup = before(oauth::server(), kind.server()).await;
-    let mut clients = several(&setup).await;
+    let setup = setup_with(oauth::server(), kind.server()).await;
+    let mut clients = start_several(&setup).await;
     for client in &clients {
         client.wait_for_stderr(WAITS).await;
     }
@@ -62,9 +62,9 @@ async fn processes_that_start_together_open_one_page_for_all(kind: Kind) {
 
 #[tokio::test]
 async fn processes_renew_each_expired_token_once() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     setup.sign_in().await;
-    let mut clients = several(&setup).await;
+    let mut clients = start_several(&setup).await;
     all_ready(&mut clients).await;
     for round in 1..=10 {
         setup.server.expire_access_tokens();
@@ -82,11 +82,11 @@ async fn processes_renew_each_expired_token_once() {
 
 #[tokio::test]
 async fn processes_starting_with_an_expired_token_renew_it_once() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     setup.sign_in().await;
     setup.files().age_beyond_the_end();
     setup.server.expire_access_tokens();
-    let mut clients = several(&setup).await;
+    let mut clients = start_several(&setup).await;
     all_ready(&mut clients).await;
     assert_eq!((setup.refreshes(), setup.pages().await), (1, 1));
     setup.assert_clean();
@@ -94,13 +94,13 @@ async fn processes_starting_with_an_expired_token_renew_it_once() {
 
 #[tokio::test]
 async fn processes_with_short_lived_tokens_reuse_no_refresh_token() {
-    let setup = before(
+    let setup = setup_with(
         oauth::server().announced_lifetime(Some(0)),
         upstream::modern(),
     )
     .await;
     setup.sign_in().await;
-    let mut clients = several(&setup).await;
+    let mut clients = start_several(&setup).await;
     all_ready(&mut clients).await;
     let busy = clients.iter_mut().map(async |client| {
         let mut ids = Vec::new();
@@ -122,14 +122,14 @@ async fn processes_with_short_lived_tokens_reuse_no_refresh_token() {
 
 #[tokio::test]
 async fn processes_with_a_revoked_login_open_one_page_for_all() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     setup.sign_in().await;
-    let mut clients = several(&setup).await;
+    let mut clients = start_several(&setup).await;
     all_ready(&mut clients).await;
     setup.server.revoke_all();
-    let mut person = setup.desktop.used_by(Browser::consenting());
+    let mut user = setup.desktop.used_by(Browser::consenting());
     all_search(&mut clients).await;
-    person.pages(1).await;
+    user.pages(1).await;
     assert_eq!((setup.refreshes(), setup.pages().await), (1, 2));
     assert_eq!(setup.server.reuses(), 0);
 }
@@ -141,19 +141,19 @@ async fn processes_that_need_more_scopes_open_one_page_for_all() {
     let upstream = upstream.scopes("use").tool_scopes("search", "write");
     let setup = Setup::new(server, upstream.start().await);
     setup.sign_in().await;
-    let mut clients = several(&setup).await;
+    let mut clients = start_several(&setup).await;
     all_ready(&mut clients).await;
-    let mut person = setup.desktop.used_by(Browser::consenting());
+    let mut user = setup.desktop.used_by(Browser::consenting());
     all_search(&mut clients).await;
-    person.pages(1).await;
+    user.pages(1).await;
     assert_eq!(setup.pages().await, 2);
     setup.assert_clean();
 }
 
 #[tokio::test]
 async fn processes_sharing_a_login_all_see_its_denial() {
-    let setup = usual().await;
-    let mut clients = several(&setup).await;
+    let setup = default_setup().await;
+    let mut clients = start_several(&setup).await;
     for client in &clients {
         client.wait_for_stderr(WAITS).await;
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::end_to_end::setup::{Setup, before, error_of, search, tokens, usual};
+use crate::end_to_end::setup::{Setup, default_setup, error_of, search, setup_with, tokens};
 use testkit::json::text_of;
 use testkit::oauth::{self, Browser, Part};
 use testkit::proxy::Client;
@@ -19,7 +19,7 @@ testkit::per_kind! {
 
 /// Calls `search` this often at once, lets `meanwhile` happen when all are on their way, and
 /// expects every answer.
-async fn many(client: &mut Client, calls: usize, meanwhile: impl AsyncFnOnce()) {
+async fn call_concurrently(client: &mut Client, calls: usize, meanwhile: impl AsyncFnOnce()) {
     let mut ids = Vec::new();
     for call in 0..calls {
         let params = json!({"name": "search", "arguments": {"q": call}});
@@ -32,12 +32,12 @@ async fn many(client: &mut Client, calls: usize, meanwhile: impl AsyncFnOnce()) 
 }
 
 async fn concurrent_calls_with_an_expired_token_renew_it_once(kind: Kind) {
-    let setup = before(oauth::server(), kind.server()).await;
+    let setup = setup_with(oauth::server(), kind.server()).await;
     let mut client = setup.signed_in().await;
     setup.server.expire_access_tokens();
     let gate = setup.server.hold(Part::Token);
     let raw = &setup.upstream.raw;
-    many(&mut client, 20, async || {
+    call_concurrently(&mut client, 20, async || {
         let called = |request: &Request| request.is("tools/call");
         raw.wait_for_count(20, called).await;
         gate.open();
@@ -51,11 +51,11 @@ async fn concurrent_calls_with_an_expired_token_renew_it_once(kind: Kind) {
 #[tokio::test]
 async fn calls_rejected_after_a_renewal_use_the_renewed_token() {
     // The refusals are held back until the token was renewed for somebody else.
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.signed_in().await;
     for round in 1..=3 {
         setup.server.expire_access_tokens();
-        many(&mut client, 10, async || {}).await;
+        call_concurrently(&mut client, 10, async || {}).await;
         setup.files().age();
         assert_eq!(setup.refreshes(), round);
     }
@@ -64,7 +64,7 @@ async fn calls_rejected_after_a_renewal_use_the_renewed_token() {
 
 #[tokio::test]
 async fn token_without_refresh_token_opens_one_page_at_expiry() {
-    let setup = before(oauth::server().without_refresh_tokens(), upstream::modern()).await;
+    let setup = setup_with(oauth::server().without_refresh_tokens(), upstream::modern()).await;
     let mut client = setup.signed_in().await;
     search(&mut client).await;
     assert_eq!(
@@ -72,9 +72,9 @@ async fn token_without_refresh_token_opens_one_page_at_expiry() {
         (1, 1)
     );
     setup.server.expire_access_tokens();
-    let mut person = setup.desktop.used_by(Browser::consenting());
+    let mut user = setup.desktop.used_by(Browser::consenting());
     search(&mut client).await;
-    assert_eq!(person.pages(1).await[0].status, 200);
+    assert_eq!(user.pages(1).await[0].status, 200);
     assert_eq!((setup.refreshes(), setup.pages().await), (0, 2));
     // It is the same client that asks.
     assert_eq!(setup.server.count(Part::Registration), 1);
@@ -83,7 +83,7 @@ async fn token_without_refresh_token_opens_one_page_at_expiry() {
 
 #[tokio::test]
 async fn token_without_expiry_is_used_until_it_is_rejected() {
-    let setup = before(oauth::server().announced_lifetime(None), upstream::modern()).await;
+    let setup = setup_with(oauth::server().announced_lifetime(None), upstream::modern()).await;
     let mut client = setup.signed_in().await;
     search(&mut client).await;
     assert_eq!(setup.refreshes(), 0);
@@ -95,20 +95,20 @@ async fn token_without_expiry_is_used_until_it_is_rejected() {
 
 #[tokio::test]
 async fn token_with_a_lifetime_of_zero_still_works() {
-    let setup = before(
+    let setup = setup_with(
         oauth::server().announced_lifetime(Some(0)),
         upstream::modern(),
     )
     .await;
     let mut client = setup.signed_in().await;
-    many(&mut client, 10, async || {}).await;
+    call_concurrently(&mut client, 10, async || {}).await;
     assert_eq!(setup.pages().await, 1);
     setup.assert_clean();
 }
 
 #[tokio::test]
 async fn failing_token_endpoint_fails_calls_and_keeps_the_login() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.signed_in().await;
     let before = setup.files().read("tokens.json");
     setup.server.expire_access_tokens();
@@ -122,7 +122,7 @@ async fn failing_token_endpoint_fails_calls_and_keeps_the_login() {
         );
         assert!(!text.contains("sign in"), "{text}");
         assert_eq!(data, json!({"upstream": "a", "outcome": "not run"}));
-        assert_eq!(answer["error"]["code"], -31001, "no person can help");
+        assert_eq!(answer["error"]["code"], -31001, "no user action can help");
     }
     assert_eq!(setup.files().read("tokens.json"), before);
     setup.server.recover(Part::Token);
@@ -133,7 +133,7 @@ async fn failing_token_endpoint_fails_calls_and_keeps_the_login() {
 
 #[tokio::test]
 async fn start_with_a_failing_token_endpoint_retries_the_renewal() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     setup.sign_in().await;
     setup.files().age_beyond_the_end();
     setup.server.expire_access_tokens();
@@ -148,13 +148,13 @@ async fn start_with_a_failing_token_endpoint_retries_the_renewal() {
 
 #[tokio::test]
 async fn revoked_login_is_repeated_with_one_page() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.signed_in().await;
     let (old, reused) = (setup.files().token("refresh_token"), setup.server.reuses());
     setup.server.revoke_all();
-    let mut person = setup.desktop.used_by(Browser::consenting());
-    many(&mut client, 5, async || {}).await;
-    person.pages(1).await;
+    let mut user = setup.desktop.used_by(Browser::consenting());
+    call_concurrently(&mut client, 5, async || {}).await;
+    user.pages(1).await;
     assert_eq!((setup.refreshes(), setup.pages().await), (1, 2));
     assert_eq!(setup.server.reuses(), reused);
     assert_ne!(setup.files().token("refresh_token"), old);
@@ -164,19 +164,19 @@ async fn revoked_login_is_repeated_with_one_page() {
 
 #[tokio::test]
 async fn client_unknown_to_the_server_registers_again() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.signed_in().await;
     setup.server.expire_access_tokens();
     setup.server.forget_clients();
-    let mut person = setup.desktop.used_by(Browser::consenting());
+    let mut user = setup.desktop.used_by(Browser::consenting());
     search(&mut client).await;
-    person.pages(1).await;
+    user.pages(1).await;
     assert_eq!(setup.pages().await, 2);
     assert_eq!(setup.server.count(Part::Registration), 2);
 }
 
 async fn event_streams_send_the_token_and_outlive_it(kind: Kind) {
-    let setup = before(oauth::server(), kind.server()).await;
+    let setup = setup_with(oauth::server(), kind.server()).await;
     let mut client = setup.signed_in().await;
     let old = setup.files().token("access_token");
     setup
@@ -207,7 +207,7 @@ async fn event_streams_send_the_token_and_outlive_it(kind: Kind) {
 }
 
 async fn rejected_event_stream_renews_the_token(kind: Kind) {
-    let setup = before(oauth::server(), kind.server()).await;
+    let setup = setup_with(oauth::server(), kind.server()).await;
     let mut client = setup.signed_in().await;
     // A stream of the server is there before it ends.
     setup.upstream.list_changed().await;
@@ -236,10 +236,10 @@ async fn repeatedly_rejected_token_ends_in_a_clear_error() {
                 .header("www-authenticate", "Bearer error=\"invalid_token\"")
         })
     });
-    let setup: Setup = before(oauth::server(), upstream).await;
-    let mut person = setup.desktop.used_by(Browser::consenting());
+    let setup: Setup = setup_with(oauth::server(), upstream).await;
+    let mut user = setup.desktop.used_by(Browser::consenting());
     let mut client = setup.start().await;
-    person.pages(1).await;
+    user.pages(1).await;
     client
         .wait_for_stderr("refuses a token that was just issued for it")
         .await;

@@ -48,10 +48,10 @@ async fn restarted(setup: &Setup) -> Client {
 }
 
 /// The scopes that each page asked for.
-fn asked(setup: &Setup) -> Vec<Scopes> {
+fn requested_scopes(setup: &Setup) -> Vec<Scopes> {
     let pages = setup.server.requests_for(Part::Authorization);
-    let asked = pages.iter().map(|page| Params::of_query(page).scopes());
-    asked.map(Option::unwrap_or_default).collect()
+    let requested = pages.iter().map(|page| Params::of_query(page).scopes());
+    requested.map(Option::unwrap_or_default).collect()
 }
 
 async fn call(client: &mut Client, tool: &str) -> Value {
@@ -63,10 +63,13 @@ async fn step_up_requests_all_scopes_and_the_call_succeeds(kind: Kind) {
     let mut client = signed_in(&setup).await;
     text_of(&call(&mut client, "search").await);
     assert_eq!(setup.pages().await, 1);
-    let mut person = setup.desktop.used_by(Browser::consenting());
+    let mut user = setup.desktop.used_by(Browser::consenting());
     assert_eq!(text_of(&call(&mut client, "write").await), "write {}");
-    person.pages(1).await;
-    assert_eq!(asked(&setup), [scopes("use"), scopes("use write")]);
+    user.pages(1).await;
+    assert_eq!(
+        requested_scopes(&setup),
+        [scopes("use"), scopes("use write")]
+    );
     // It is granted from now on.
     text_of(&call(&mut client, "write").await);
     assert_eq!(setup.upstream.calls().len(), 3);
@@ -90,7 +93,7 @@ async fn scopes_granted_before_a_restart_are_requested_with_new_ones() {
         scopes("use write"),
         scopes("use write admin"),
     ];
-    assert_eq!(asked(&setup), all);
+    assert_eq!(requested_scopes(&setup), all);
     setup.assert_clean();
 }
 
@@ -134,7 +137,10 @@ async fn client_is_registered_for_all_scopes_of_the_upstream() {
     let _person = setup.desktop.used_by(Browser::consenting());
     text_of(&call(&mut client, "write").await);
     assert_eq!(setup.server.count(Part::Registration), 1);
-    assert_eq!(asked(&setup), [scopes("use"), scopes("use write")]);
+    assert_eq!(
+        requested_scopes(&setup),
+        [scopes("use"), scopes("use write")]
+    );
     setup.assert_clean();
 }
 
@@ -143,10 +149,10 @@ async fn registration_with_too_few_scopes_ends_in_a_clear_error() {
     let limited = Registration::Limited(scopes("use"));
     let setup = setup(oauth::server().registration(limited), upstream::modern()).await;
     let mut client = signed_in(&setup).await;
-    let mut person = setup.desktop.used_by(Browser::consenting());
+    let mut user = setup.desktop.used_by(Browser::consenting());
     let (text, _) = error_of(&call(&mut client, "write").await);
     assert!(text.contains("invalid_scope"), "{text}");
-    person.pages(1).await;
+    user.pages(1).await;
     // What is granted still works.
     text_of(&call(&mut client, "search").await);
     error_of(&call(&mut client, "write").await);
@@ -157,11 +163,11 @@ async fn registration_with_too_few_scopes_ends_in_a_clear_error() {
 async fn denied_step_up_is_a_clear_error_and_keeps_earlier_scopes() {
     let setup = setup(oauth::server(), upstream::modern()).await;
     let mut client = signed_in(&setup).await;
-    let mut person = setup.desktop.used_by(Browser::denying());
+    let mut user = setup.desktop.used_by(Browser::denying());
     let (text, data) = error_of(&call(&mut client, "write").await);
     assert!(text.contains("the sign-in was denied"), "{text}");
     assert_eq!(data["outcome"], "not run");
-    person.pages(1).await;
+    user.pages(1).await;
     text_of(&call(&mut client, "search").await);
     for _ in 0..3 {
         error_of(&call(&mut client, "write").await);
@@ -174,14 +180,14 @@ async fn denied_step_up_is_a_clear_error_and_keeps_earlier_scopes() {
 async fn partial_grant_opens_one_page() {
     let setup = setup(oauth::server(), upstream::modern()).await;
     let mut client = signed_in(&setup).await;
-    let mut person = setup.desktop.used_by(Browser::consenting().granting("use"));
+    let mut user = setup.desktop.used_by(Browser::consenting().granting("use"));
     let (text, _) = error_of(&call(&mut client, "write").await);
     assert!(
         text.contains("`use write`") || text.contains("`write`"),
         "{text}"
     );
     assert!(text.contains("not granted"), "{text}");
-    person.pages(1).await;
+    user.pages(1).await;
     text_of(&call(&mut client, "search").await);
     error_of(&call(&mut client, "write").await);
     assert_eq!(setup.pages().await, 2);
@@ -199,11 +205,11 @@ async fn step_up_right_after_a_login_opens_one_page() {
         .open(&setup.desktop.page().await)
         .await;
     let more = setup.desktop.page().await;
-    let wanted = [scopes("use"), scopes("use"), scopes("use write")];
+    let expected = [scopes("use"), scopes("use"), scopes("use write")];
     Browser::denying().open(&more).await;
     let (text, _) = error_of(&client.response(id).await);
     assert!(text.contains("the sign-in was denied"), "{text}");
-    assert_eq!(asked(&setup), wanted);
+    assert_eq!(requested_scopes(&setup), expected);
     for _ in 0..2 {
         let (text, _) = error_of(&call(&mut client, "write").await);
         assert!(text.contains("mcp-manifold login a"), "{text}");

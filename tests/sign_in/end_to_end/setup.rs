@@ -22,12 +22,12 @@ pub(crate) struct Setup {
 }
 
 /// The usual server before a modern upstream.
-pub(crate) async fn usual() -> Setup {
-    before(oauth::server(), upstream::modern()).await
+pub(crate) async fn default_setup() -> Setup {
+    setup_with(oauth::server(), upstream::modern()).await
 }
 
 /// This server before this upstream, which gets its tool here.
-pub(crate) async fn before(server: oauth::Builder, upstream: upstream::Builder) -> Setup {
+pub(crate) async fn setup_with(server: oauth::Builder, upstream: upstream::Builder) -> Setup {
     let server = server.start().await;
     let upstream = protect(&server, upstream.tool("search")).start().await;
     Setup::new(server, upstream)
@@ -69,9 +69,9 @@ impl Setup {
     }
 
     /// The same, with this person.
-    pub(crate) async fn sign_in_as(&self, person: Browser) {
+    pub(crate) async fn sign_in_as(&self, user: Browser) {
         let mut client = self.start().await;
-        let page = person.open(&self.desktop.page().await).await;
+        let page = user.open(&self.desktop.page().await).await;
         assert_eq!(page.status, 200, "{}", page.text);
         client.wait_for_tools(&["search"]).await;
         assert!(client.close().await.success());

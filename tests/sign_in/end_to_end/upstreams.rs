@@ -33,10 +33,10 @@ async fn token_is_sent_only_to_the_upstream_it_was_issued_for() {
         started(builder.upstream("c", &c).upstream("open", &open))
     };
     let names = ["search", "find", "get", "open"];
-    let mut person = desktop.used_by(Browser::consenting());
+    let mut user = desktop.used_by(Browser::consenting());
     let mut client = all().await;
     client.wait_for_tools(&names).await;
-    person.pages(3).await;
+    user.pages(3).await;
     for upstream in ["a", "b", "c"] {
         LoginFiles::new(home.path(), upstream).age();
     }

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::end_to_end::setup::{Setup, error_of, search, started, usual};
+use crate::end_to_end::setup::{Setup, default_setup, error_of, search, started};
 use testkit::oauth::{Browser, Part};
 
 #[tokio::test]
 async fn denied_sign_in_opens_no_second_page() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.start().await;
     let page = Browser::denying().open(&setup.desktop.page().await).await;
     let text = &page.text;
@@ -24,15 +24,15 @@ async fn denied_sign_in_opens_no_second_page() {
 
 #[tokio::test]
 async fn call_fails_if_the_user_denies_the_sign_in() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.signed_in().await;
     setup.server.revoke_all();
-    let mut person = setup.desktop.used_by(Browser::denying());
+    let mut user = setup.desktop.used_by(Browser::denying());
     let answer = client.call("search", json!({})).await;
     let (text, data) = error_of(&answer);
     assert!(text.contains("the sign-in was denied"), "{text}");
     assert_eq!(data["outcome"], "not run");
-    person.pages(1).await;
+    user.pages(1).await;
     let answer = client.call("search", json!({})).await;
     let (text, _) = error_of(&answer);
     assert!(
@@ -45,19 +45,19 @@ async fn call_fails_if_the_user_denies_the_sign_in() {
 
 #[tokio::test]
 async fn abandoned_sign_in_opens_no_page_until_login_retry() {
-    let setup = usual().await;
-    let patient = |setup: &Setup| {
+    let setup = default_setup().await;
+    let with_login_retry = |setup: &Setup| {
         let builder = setup
             .proxy()
             .extra("a", json!({"oauth": {"login_retry": "1h"}}));
         builder.on(&setup.desktop)
     };
-    let mut client = started(patient(&setup)).await;
+    let mut client = started(with_login_retry(&setup)).await;
     let old = setup.desktop.page().await;
     client.wait_for_stderr("needs you to sign in").await;
     client.close().await;
     setup.files().age_pending_login(11 * 60);
-    let mut client = started(patient(&setup)).await;
+    let mut client = started(with_login_retry(&setup)).await;
     client
         .wait_for_stderr("the last sign-in was not completed")
         .await;
@@ -66,7 +66,7 @@ async fn abandoned_sign_in_opens_no_page_until_login_retry() {
     assert_eq!(setup.pages().await, 1);
     // After a while it is tried again, with another page.
     setup.files().age_pending_login(60 * 60);
-    let mut client = started(patient(&setup)).await;
+    let mut client = started(with_login_retry(&setup)).await;
     let new = (
         setup.desktop.page().await,
         setup.desktop.pages().await.len(),
@@ -78,7 +78,7 @@ async fn abandoned_sign_in_opens_no_page_until_login_retry() {
 
 #[tokio::test]
 async fn sign_in_page_outlives_the_process_that_opened_it() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.start().await;
     let page = setup.desktop.page().await;
     client.wait_for_stderr("needs you to sign in").await;
@@ -94,7 +94,7 @@ async fn sign_in_page_outlives_the_process_that_opened_it() {
 
 #[tokio::test]
 async fn callback_with_another_state_is_rejected_and_login_continues() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.start().await;
     let page = setup.desktop.page().await;
     let browser = Browser::consenting();
@@ -115,7 +115,7 @@ async fn callback_with_another_state_is_rejected_and_login_continues() {
 
 #[tokio::test]
 async fn call_waits_for_the_user_to_sign_in() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     setup.sign_in().await;
     let mut client = setup.ready().await;
     setup.server.revoke_all();

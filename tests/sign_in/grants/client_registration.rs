@@ -7,24 +7,24 @@ use crate::grants::{CALLBACK, Setup, setup};
 use testkit::oauth::{self, AuthMethod, Part};
 use testkit::raw::Reply;
 
-async fn registered(
+async fn register_client(
     setup: &Setup,
     scope: Option<&str>,
 ) -> Result<mcp_manifold::oauth::ClientInformation, TokenError> {
     let redirects = [CALLBACK.to_owned()];
-    let wanted = ClientMetadata {
+    let metadata = ClientMetadata {
         redirect_uris: &redirects,
         grant_types: &["authorization_code", "refresh_token"],
         scope,
     };
-    register(&setup.clients, &setup.found, &wanted).await
+    register(&setup.clients, &setup.found, &metadata).await
 }
 
 #[tokio::test]
 async fn client_uses_the_auth_method_it_was_registered_with() {
     for method in [AuthMethod::None, AuthMethod::Basic, AuthMethod::Post] {
         let setup = setup(oauth::server().registers_as(method)).await;
-        let client = registered(&setup, None).await.unwrap();
+        let client = register_client(&setup, None).await.unwrap();
         assert_eq!(
             client.token_endpoint_auth_method.as_deref(),
             Some(method.name())
@@ -51,8 +51,8 @@ async fn client_uses_the_auth_method_it_was_registered_with() {
 #[tokio::test]
 async fn registration_request_describes_a_native_client() {
     let setup = setup(oauth::server()).await;
-    registered(&setup, None).await.unwrap();
-    registered(&setup, Some("read")).await.unwrap();
+    register_client(&setup, None).await.unwrap();
+    register_client(&setup, Some("read")).await.unwrap();
     let sent = setup.server.requests_for(Part::Registration);
     let expected = json!({
         "client_name": "mcp-manifold",
@@ -75,7 +75,7 @@ async fn registration_response_may_have_empty_members() {
         here.then(|| Reply::json(body).with_status(201))
     }));
     let setup = setup.await;
-    let client = registered(&setup, None).await.unwrap();
+    let client = register_client(&setup, None).await.unwrap();
     assert_eq!(
         (client.client_id.as_str(), client.client_secret),
         ("c", None)
@@ -86,7 +86,7 @@ async fn registration_response_may_have_empty_members() {
 #[tokio::test]
 async fn failed_registration_is_an_error() {
     let off = setup(oauth::server().registration(oauth::Registration::Off)).await;
-    let error = registered(&off, None).await.unwrap_err();
+    let error = register_client(&off, None).await.unwrap_err();
     let issuer = off.server.issuer();
     let expected = format!(
         "the authorization server `{issuer}` has no client registration; set `oauth.client_id`"
@@ -95,8 +95,13 @@ async fn failed_registration_is_an_error() {
 
     let setup = setup(oauth::server()).await;
     setup.server.fail(Part::Registration, 503);
-    assert!(registered(&setup, None).await.unwrap_err().is_transient());
+    assert!(
+        register_client(&setup, None)
+            .await
+            .unwrap_err()
+            .is_transient()
+    );
     setup.server.fail(Part::Registration, 403);
-    let error = registered(&setup, None).await.unwrap_err();
+    let error = register_client(&setup, None).await.unwrap_err();
     assert!(matches!(error, TokenError::Malformed { .. }), "{error}");
 }

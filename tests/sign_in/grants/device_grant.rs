@@ -14,8 +14,8 @@ const QUICK: Duration = Duration::from_secs(1);
 /// What a device shows that asks a server without scopes.
 async fn device_code(setup: &Setup, client: &ClientInformation) -> DeviceAuthorization {
     let authority = setup.authority(client);
-    let asked = authority.device_authorization(None, setup.resource()).await;
-    asked.unwrap()
+    let authorization = authority.device_authorization(None, setup.resource()).await;
+    authorization.unwrap()
 }
 
 #[tokio::test]
@@ -23,24 +23,24 @@ async fn device_login_survives_a_failing_token_endpoint() {
     let (client, server) = public();
     let setup = setup(server.device_grant(QUICK).scopes("read")).await;
     let authority = setup.authority(&client);
-    let asked = authority
+    let authorization = authority
         .device_authorization(Some("read"), setup.resource())
         .await;
-    let asked = asked.unwrap();
-    assert_eq!(asked.expires_in, Duration::from_secs(60));
-    let page = asked.verification_uri_complete.as_ref().unwrap();
-    assert!(page.as_url().as_str().ends_with(&asked.user_code));
-    setup.assert_shows_nothing(&format!("{asked:?}"));
+    let authorization = authorization.unwrap();
+    assert_eq!(authorization.expires_in, Duration::from_secs(60));
+    let page = authorization.verification_uri_complete.as_ref().unwrap();
+    assert!(page.as_url().as_str().ends_with(&authorization.user_code));
+    setup.assert_shows_nothing(&format!("{authorization:?}"));
 
-    let poll = async { authority.device_token(&asked).await };
-    let person = async {
+    let poll = async { authority.device_token(&authorization).await };
+    let user = async {
         setup.server.wait_for(Part::Token, 1).await;
         setup.server.fail(Part::Token, 503);
         setup.server.wait_for(Part::Token, 2).await;
         setup.server.recover(Part::Token);
         Browser::consenting().open(page.as_url().as_str()).await
     };
-    let (grant, _) = tokio::join!(poll, person);
+    let (grant, _) = tokio::join!(poll, user);
     let grant = grant.unwrap();
     assert!(setup.server.accepts(grant.access_token.expose()));
     assert_eq!(grant.scope.as_deref(), Some("read"));
@@ -50,10 +50,10 @@ async fn device_login_survives_a_failing_token_endpoint() {
 async fn denied_device_login_is_an_error() {
     let (client, server) = public();
     let setup = setup(server.device_grant(QUICK)).await;
-    let asked = device_code(&setup, &client).await;
-    let page = asked.verification_uri_complete.as_ref().unwrap();
+    let authorization = device_code(&setup, &client).await;
+    let page = authorization.verification_uri_complete.as_ref().unwrap();
     Browser::denying().open(page.as_url().as_str()).await;
-    let ended = setup.authority(&client).device_token(&asked).await;
+    let ended = setup.authority(&client).device_token(&authorization).await;
     assert_eq!(ended.unwrap_err(), TokenError::Denied);
 }
 
@@ -61,9 +61,9 @@ async fn denied_device_login_is_an_error() {
 async fn expired_device_code_is_an_error() {
     let (client, server) = public();
     let setup = setup(server.device_grant(QUICK)).await;
-    let asked = device_code(&setup, &client).await;
+    let authorization = device_code(&setup, &client).await;
     setup.server.expire_device_codes();
-    let ended = setup.authority(&client).device_token(&asked).await;
+    let ended = setup.authority(&client).device_token(&authorization).await;
     assert_eq!(ended.unwrap_err(), TokenError::Expired);
 }
 
@@ -72,9 +72,9 @@ async fn device_login_ends_with_the_lifetime_of_its_code() {
     let (client, server) = public();
     let server = server.device_grant(QUICK);
     let setup = setup(server.code_lifetime(Duration::from_secs(2))).await;
-    let asked = device_code(&setup, &client).await;
+    let authorization = device_code(&setup, &client).await;
     let hold = setup.server.hold(Part::Token);
-    let ended = setup.authority(&client).device_token(&asked).await;
+    let ended = setup.authority(&client).device_token(&authorization).await;
     assert_eq!(ended.unwrap_err(), TokenError::Expired);
     drop(hold);
 }
@@ -97,11 +97,11 @@ async fn unsafe_device_verification_page_is_rejected() {
             here.then(|| Reply::json(body))
         });
         let setup = setup(server).await;
-        let asked = setup
+        let authorization = setup
             .authority(&client)
             .device_authorization(None, None)
             .await;
-        let error = asked.unwrap_err();
+        let error = authorization.unwrap_err();
         assert!(
             matches!(error, TokenError::Malformed { .. }),
             "{uri}: {error}"
@@ -113,9 +113,9 @@ async fn unsafe_device_verification_page_is_rejected() {
 async fn device_grant_without_an_endpoint_is_unsupported() {
     let (client, server) = public();
     let setup = setup(server).await;
-    let asked = setup
+    let authorization = setup
         .authority(&client)
         .device_authorization(None, None)
         .await;
-    assert!(matches!(asked, Err(TokenError::Unsupported { .. })));
+    assert!(matches!(authorization, Err(TokenError::Unsupported { .. })));
 }

@@ -91,20 +91,20 @@ async fn dpop_nonce_is_stored_and_reused_until_it_changes() {
         dpop: Some(&dpop),
         ..setup.authority(&client)
     };
-    let asked = || authority.client_credentials(None, setup.resource());
+    let get_token = || authority.client_credentials(None, setup.resource());
     // The client's own assertion is good once as well.
-    let grant = asked().await.unwrap();
+    let grant = get_token().await.unwrap();
     assert_eq!(setup.server.count(Part::Token), 2);
-    asked().await.unwrap();
+    get_token().await.unwrap();
     assert_eq!(setup.server.count(Part::Token), 3);
     setup.server.change_nonces();
-    asked().await.unwrap();
+    get_token().await.unwrap();
     assert_eq!(setup.server.count(Part::Token), 5);
 
     let url = Url::parse(&setup.upstream.url()).unwrap();
-    let wanted = call(&setup, &grant, &dpop, "DPoP").await;
-    assert_eq!(wanted.status(), 401);
-    assert!(dpop.store_nonce(&url, wanted.headers()));
+    let response = call(&setup, &grant, &dpop, "DPoP").await;
+    assert_eq!(response.status(), 401);
+    assert!(dpop.store_nonce(&url, response.headers()));
     assert_eq!(call(&setup, &grant, &dpop, "DPoP").await.status(), 200);
 }
 

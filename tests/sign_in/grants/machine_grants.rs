@@ -87,10 +87,10 @@ async fn jwt_bearer_grant_works_and_bad_assertion_is_sent_once() {
     let authority = setup.authority(&client);
     let signed = |changes| Secret::new(key.sign(&setup.server.claims(issuer, &changes)));
     let (authority, resource) = (&authority, setup.resource());
-    let asked = |assertion: Secret, scope| async move {
+    let get_token = |assertion: Secret, scope| async move {
         authority.jwt_bearer(&assertion, scope, resource).await
     };
-    let grant = asked(signed(json!({})), Some("read")).await.unwrap();
+    let grant = get_token(signed(json!({})), Some("read")).await.unwrap();
     assert!(setup.server.accepts(grant.access_token.expose()));
     assert_eq!(grant.scope.as_deref(), Some("read"));
 
@@ -107,7 +107,7 @@ async fn jwt_bearer_grant_works_and_bad_assertion_is_sent_once() {
             .server
             .grants("urn:ietf:params:oauth:grant-type:jwt-bearer")
             .len();
-        let refused = asked(signed(changes), scope).await.unwrap_err();
+        let refused = get_token(signed(changes), scope).await.unwrap_err();
         match error {
             "invalid_grant" => assert!(matches!(refused, TokenError::InvalidGrant { .. })),
             _ => assert!(matches!(&refused, TokenError::Refused { error: it, .. } if it == error)),
@@ -141,11 +141,11 @@ async fn enterprise_grant_exchanges_an_id_token() {
         idp_issuer: None,
         idp_token_endpoint: token_endpoint,
     };
-    let asked = |user, resource| {
+    let get_token = |user, resource| {
         request_id_assertion(&setup.clients, user, &audience, resource, Some("read"))
     };
 
-    let assertion = asked(&user, &setup.resource).await.unwrap();
+    let assertion = get_token(&user, &setup.resource).await.unwrap();
     let client = client("at-server", Some("server-secret"));
     let authority = setup.authority(&client);
     let grant = authority
@@ -153,7 +153,9 @@ async fn enterprise_grant_exchanges_an_id_token() {
         .await;
     assert!(setup.server.accepts(grant.unwrap().access_token.expose()));
 
-    let elsewhere = asked(&user, "https://elsewhere.example/mcp").await.unwrap();
+    let elsewhere = get_token(&user, "https://elsewhere.example/mcp")
+        .await
+        .unwrap();
     let refused = authority
         .jwt_bearer(&elsewhere, None, setup.resource())
         .await;
@@ -163,7 +165,7 @@ async fn enterprise_grant_exchanges_an_id_token() {
         idp_id_token: other,
         ..user.clone()
     };
-    let refused = asked(&other, &setup.resource).await.unwrap_err();
+    let refused = get_token(&other, &setup.resource).await.unwrap_err();
     assert!(matches!(refused, TokenError::InvalidGrant { .. }));
     setup.assert_shows_nothing(&format!("{refused:?} {user:?}"));
     assert!(!format!("{user:?}").contains(id_token.expose()));

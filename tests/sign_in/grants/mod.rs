@@ -74,7 +74,7 @@ impl Setup {
         client: &ClientInformation,
         scope: &str,
     ) -> (Secret, AuthorizationRequest) {
-        let wanted = AuthorizationParameters {
+        let parameters = AuthorizationParameters {
             client_id: &client.client_id,
             redirect_uri: CALLBACK,
             scope: Some(scope),
@@ -82,7 +82,7 @@ impl Setup {
             extra_params: &[],
             pkce: Pkce::default(),
         };
-        let request = AuthorizationRequest::new(&self.found, &wanted).unwrap();
+        let request = AuthorizationRequest::new(&self.found, &parameters).unwrap();
         let back = Browser::consenting().redirect(request.url.as_str()).await;
         let back = back.unwrap();
         let value = |name| {

@@ -8,7 +8,7 @@ use testkit::oauth::Part;
 use testkit::raw::{self, Reply};
 
 /// What a refresh comes to when the token endpoint answers with `reply`.
-async fn refreshed(
+async fn refresh_with(
     reply: impl Fn() -> Reply + Send + Sync + 'static,
 ) -> Result<TokenResponse, TokenError> {
     let (client, server) = public();
@@ -29,11 +29,11 @@ async fn token_response_is_parsed_with_any_content_type() {
     for kind in ["application/json;charset=UTF-8", "text/plain", "text/html"] {
         let body = r#"{"access_token":"a","expires_in":"60"}"#;
         let reply = move || Reply::status(200).header("content-type", kind).body(body);
-        let grant = refreshed(reply).await.unwrap();
+        let grant = refresh_with(reply).await.unwrap();
         assert_eq!(grant.access_token.expose(), "a", "{kind}");
     }
     let created = || Reply::json(r#"{"access_token":"a"}"#).with_status(201);
-    assert!(refreshed(created).await.is_ok());
+    assert!(refresh_with(created).await.is_ok());
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn malformed_token_response_error_repeats_no_secret() {
         (400, "secret"),
     ];
     for (status, body) in bodies {
-        let answer = refreshed(move || Reply::json(body).with_status(status)).await;
+        let answer = refresh_with(move || Reply::json(body).with_status(status)).await;
         let malformed = matches!(answer, Err(TokenError::Malformed { .. }));
         assert!(malformed, "{status} {body}: {answer:?}");
     }
@@ -62,7 +62,7 @@ async fn malformed_token_response_error_repeats_no_secret() {
 #[tokio::test]
 async fn token_response_over_the_size_limit_is_rejected() {
     let big = || Reply::json(format!("{{\"x\":\"{}\"}}", "y".repeat(300 << 10)));
-    let error = refreshed(big).await.unwrap_err();
+    let error = refresh_with(big).await.unwrap_err();
     assert!(matches!(&error, TokenError::Malformed { fault, .. } if fault.contains("262144")));
 }
 
@@ -72,7 +72,7 @@ async fn token_request_follows_no_redirect() {
     for status in [301, 302, 307, 308] {
         let location = thief.url_of("/token");
         let moved = move || Reply::status(status).header("location", &location);
-        let answer = refreshed(moved).await;
+        let answer = refresh_with(moved).await;
         assert!(
             matches!(answer, Err(TokenError::Malformed { .. })),
             "{status}"
@@ -86,11 +86,11 @@ async fn oauth_error_with_status_200_is_an_error() {
     let github = || Reply::json(r#"{"error":"bad_refresh_token","error_description":"passed"}"#);
     let slack = || Reply::json(r#"{"ok":false,"error":"invalid_refresh_token"}"#);
     assert!(matches!(
-        refreshed(github).await,
+        refresh_with(github).await,
         Err(TokenError::InvalidGrant { .. })
     ));
     assert!(matches!(
-        refreshed(slack).await,
+        refresh_with(slack).await,
         Err(TokenError::InvalidGrant { .. })
     ));
 }
@@ -102,13 +102,13 @@ async fn hanging_token_request_times_out_as_transient() {
     let setup = setup(server.intercept(move |request| hanging(&request.path))).await;
     let token = Secret::new("refresh-secret".to_owned());
     let authority = setup.authority(&client);
-    let asked = authority.refresh(&token, None, None);
+    let refresh = authority.refresh(&token, None, None);
     let clock = async {
         setup.server.wait_for(Part::Token, 1).await;
         // From here on time passes as soon as nothing else happens.
         tokio::time::pause();
     };
-    let (answer, ()) = tokio::join!(asked, clock);
+    let (answer, ()) = tokio::join!(refresh, clock);
     let error = answer.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert!(error.to_string().contains("no answer for 30 s"), "{error}");

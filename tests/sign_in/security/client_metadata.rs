@@ -35,17 +35,21 @@ async fn client_metadata_document_equals_the_registration() {
     let setup = setup(oauth::server().device_grant(std::time::Duration::from_secs(5))).await;
     let client = setup.start(Value::Null).await;
     crate::security::sign_in_by(&client, &Browser::silent()).await;
-    let said = setup.server.requests_for(Part::Registration)[0].json();
+    let registration = setup.server.requests_for(Part::Registration)[0].json();
     let document = document();
     for member in [
         "client_name",
         "application_type",
         "token_endpoint_auth_method",
     ] {
-        assert_eq!(document[member], said[member], "{member}");
+        assert_eq!(document[member], registration[member], "{member}");
     }
     for member in ["grant_types", "response_types"] {
-        assert_eq!(words(&document[member]), words(&said[member]), "{member}");
+        assert_eq!(
+            words(&document[member]),
+            words(&registration[member]),
+            "{member}"
+        );
     }
     // But for its port (RFC 8252 § 7.3) the redirect URI is one of those in the document.
     let sent = setup.authorization();

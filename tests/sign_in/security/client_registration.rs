@@ -128,8 +128,8 @@ async fn occupied_fixed_port_is_reported_and_not_replaced() {
     let setup = setup(oauth::server().client(known)).await;
     let keys = json!({"client_id": "by-hand", "redirect_uri": uri});
     let client = setup.start(keys).await;
-    let wanted = format!("another program listens at the redirect URI `{uri}`");
-    client.wait_for_stderr(&wanted).await;
+    let expected = format!("another program listens at the redirect URI `{uri}`");
+    client.wait_for_stderr(&expected).await;
     assert!(client.stderr().contains("`oauth.redirect_uri`"));
     assert!(!client.stderr().contains("/authorize"));
 }

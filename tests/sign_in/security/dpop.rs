@@ -34,8 +34,8 @@ async fn calls_send_a_proof_of_the_key_of_their_token() {
         call(&mut client).await;
         assert_eq!(key_of(&setup), Some(key));
         // Where there are nonces the first was changed and the second forgotten.
-        let asked = if nonces { 4 } else { 2 };
-        assert_eq!(setup.server.grants("refresh_token").len(), asked);
+        let refreshes = if nonces { 4 } else { 2 };
+        assert_eq!(setup.server.grants("refresh_token").len(), refreshes);
         let refused = setup.server.refusals();
         assert!(
             refused

@@ -7,12 +7,12 @@ use testkit::oauth::{self, Browser, Iss, Part};
 use testkit::raw::Request;
 
 /// A browser in which somebody changes the answer.
-fn forging(changes: &'static [(&'static str, Option<&'static str>)]) -> Browser {
+fn with_forged_params(changes: &'static [(&'static str, Option<&'static str>)]) -> Browser {
     Browser::consenting().altering(move |url| with_params(url, changes))
 }
 
 /// What a person is told whose browser came back like this. No code is spent on it.
-async fn refused(setup: &Setup, browser: Browser) -> String {
+async fn rejected_callback(setup: &Setup, browser: Browser) -> String {
     let client = setup.start(Value::Null).await;
     let page = sign_in_by(&client, &browser).await;
     assert!(!page.text.contains("You are signed in"), "{}", page.text);
@@ -24,15 +24,15 @@ async fn refused(setup: &Setup, browser: Browser) -> String {
 #[tokio::test]
 async fn callback_of_another_issuer_is_rejected() {
     let server = || async { setup(oauth::server()).await };
-    let wrong = forging(&[("iss", Some("https://evil.example"))]);
-    let stderr = refused(&server().await, wrong).await;
+    let wrong = with_forged_params(&[("iss", Some("https://evil.example"))]);
+    let stderr = rejected_callback(&server().await, wrong).await;
     assert!(
         stderr.contains("from `https://evil.example` instead of"),
         "{stderr}"
     );
 
-    let missing = forging(&[("iss", None)]);
-    let stderr = refused(&server().await, missing).await;
+    let missing = with_forged_params(&[("iss", None)]);
+    let stderr = rejected_callback(&server().await, missing).await;
     assert!(stderr.contains("does not name its issuer"), "{stderr}");
 
     let slashed = Browser::consenting().altering(|url| {
@@ -40,15 +40,15 @@ async fn callback_of_another_issuer_is_rejected() {
         let slashed = format!("{iss}/");
         with_params(url, &[("iss", Some(slashed.as_str()))]);
     });
-    let stderr = refused(&server().await, slashed).await;
+    let stderr = rejected_callback(&server().await, slashed).await;
     assert!(stderr.contains("instead of"), "{stderr}");
 }
 
 #[tokio::test]
 async fn unannounced_iss_parameter_is_checked_too() {
     let silent = oauth::server().iss(Iss::Off);
-    let wrong = forging(&[("iss", Some("https://evil.example"))]);
-    refused(&setup(silent).await, wrong).await;
+    let wrong = with_forged_params(&[("iss", Some("https://evil.example"))]);
+    rejected_callback(&setup(silent).await, wrong).await;
 
     let silent = setup(oauth::server().iss(Iss::Off)).await;
     call(&mut silent.signed_in(Value::Null).await).await;
@@ -62,19 +62,21 @@ async fn error_text_of_another_issuer_is_not_shown() {
         ("error_description", Some("visit evil.example")),
         ("iss", Some("https://evil.example")),
     ];
-    let stderr = refused(&setup(oauth::server()).await, forging(&FORGED)).await;
+    let stderr =
+        rejected_callback(&setup(oauth::server()).await, with_forged_params(&FORGED)).await;
     assert!(!stderr.contains("visit"), "{stderr}");
     assert!(!stderr.contains("denied"), "{stderr}");
 
     const UNSIGNED: [(&str, Option<&str>); 4] = [FORGED[0], FORGED[1], FORGED[2], ("iss", None)];
-    let stderr = refused(&setup(oauth::server()).await, forging(&UNSIGNED)).await;
+    let stderr =
+        rejected_callback(&setup(oauth::server()).await, with_forged_params(&UNSIGNED)).await;
     assert!(!stderr.contains("visit"), "{stderr}");
 }
 
 #[tokio::test]
 async fn denied_sign_in_is_reported_as_denied() {
     let setup = setup(oauth::server()).await;
-    let stderr = refused(&setup, Browser::denying()).await;
+    let stderr = rejected_callback(&setup, Browser::denying()).await;
     assert!(stderr.contains("the sign-in was denied"), "{stderr}");
 }
 
@@ -83,8 +85,8 @@ async fn callback_with_another_state_changes_nothing() {
     let setup = setup(oauth::server()).await;
     let mut client = setup.start(Value::Null).await;
     let page = client.sign_in_page("a", 0).await;
-    let person = Browser::consenting();
-    let right = person.redirect(&page).await.unwrap();
+    let browser = Browser::consenting();
+    let right = browser.redirect(&page).await.unwrap();
     for changes in [
         &[("state", Some("another"))][..],
         &[("state", None)],
@@ -96,11 +98,11 @@ async fn callback_with_another_state_changes_nothing() {
     ] {
         let mut stray = right.clone();
         with_params(&mut stray, changes);
-        assert_ne!(person.deliver(&stray).await.status, 200);
+        assert_ne!(browser.deliver(&stray).await.status, 200);
     }
     assert_eq!(setup.server.count(Part::Token), 0);
     // The login still waits for its own answer, which is good once.
-    assert_eq!(person.deliver(&right).await.status, 200);
+    assert_eq!(browser.deliver(&right).await.status, 200);
     client.wait_for_tools(&["search"]).await;
     assert_eq!(setup.server.count(Part::Token), 1);
 }

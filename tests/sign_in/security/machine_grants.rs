@@ -9,7 +9,7 @@ use testkit::oauth::{self, Browser, Key, Part, scopes};
 use testkit::proxy::Client;
 
 /// A client that gets to the tools without anybody.
-async fn works_alone(setup: &Setup, keys: Value) -> Client {
+async fn connect_without_sign_in(setup: &Setup, keys: Value) -> Client {
     let mut client = setup.start(keys).await;
     client.wait_for_tools(&["search"]).await;
     call(&mut client).await;
@@ -33,12 +33,16 @@ async fn client_credentials_grant_works_with_a_secret() {
         let keys = json!({
             "grant": "client_credentials", "client_id": "nightly", "client_secret": "s:e cret",
         });
-        let mut client = works_alone(&setup, keys).await;
+        let mut client = connect_without_sign_in(&setup, keys).await;
         setup.expire();
         call(&mut client).await;
-        let asked = setup.server.grants("client_credentials");
-        assert_eq!(asked.len(), 2);
-        assert!(asked.iter().all(|it| it.scopes() == Some(scopes("read"))));
+        let requests = setup.server.grants("client_credentials");
+        assert_eq!(requests.len(), 2);
+        assert!(
+            requests
+                .iter()
+                .all(|it| it.scopes() == Some(scopes("read")))
+        );
         assert_eq!(setup.server.refusals(), []);
     }
 }
@@ -84,13 +88,13 @@ async fn jwt_bearer_grant_exchanges_an_assertion() {
     let setup = setup(server.trusts(issuer, &key)).await;
     let assertion = key.sign(&setup.server.claims(issuer, &json!({})));
     let keys = json!({"grant": "jwt_bearer", "client_id": "workload", "assertion": assertion});
-    drop(works_alone(&setup, keys.clone()).await);
+    drop(connect_without_sign_in(&setup, keys.clone()).await);
     // It is kept, as the assertion is good once.
-    drop(works_alone(&setup, keys).await);
-    let asked = setup
+    drop(connect_without_sign_in(&setup, keys).await);
+    let requests = setup
         .server
         .grants("urn:ietf:params:oauth:grant-type:jwt-bearer");
-    assert_eq!(asked.len(), 1);
+    assert_eq!(requests.len(), 1);
 }
 
 #[tokio::test]
@@ -103,7 +107,7 @@ async fn enterprise_grant_exchanges_an_id_token() {
         "idp_id_token": provider.id_token("at-home"),
         "idp_token_endpoint": provider.url_of("/token"),
     });
-    let mut client = works_alone(&setup, keys).await;
+    let mut client = connect_without_sign_in(&setup, keys).await;
     setup.expire();
     call(&mut client).await;
     assert_eq!(provider.count(Part::Token), 2);
@@ -117,8 +121,8 @@ async fn device_grant_signs_in_on_another_device() {
     let mut client = setup.start(json!({"grant": "device"})).await;
     let page = client.sign_in_page("a", 0).await;
     let code = page.split_once("user_code=").unwrap().1;
-    let wanted = format!("open {page} and enter {code}");
-    assert!(client.stderr().contains(&wanted), "{}", client.stderr());
+    let expected = format!("open {page} and enter {code}");
+    assert!(client.stderr().contains(&expected), "{}", client.stderr());
     Browser::consenting().open(&page).await;
     client.wait_for_tools(&["search"]).await;
     setup.expire();

@@ -81,13 +81,13 @@ async fn hostile_urls_are_never_opened_and_other_upstreams_work() {
     let proxy = proxy.upstream("a", &good.upstream);
     let mut client = started(proxy).await;
     for (name, member) in &names {
-        let said = |stderr: &str| {
+        let find_line = |stderr: &str| {
             let (end, fault) = (format!(" name={name}"), format!("`{member}` is"));
             let mut lines = stderr.lines().filter(|line| line.ends_with(&end));
             lines.find(|line| line.contains(&fault)).map(str::to_owned)
         };
         let line = client
-            .find_in_stderr(&format!("error of `{name}`"), said)
+            .find_in_stderr(&format!("error of `{name}`"), find_line)
             .await;
         assert!(
             line.contains("report this to the server's operator"),
@@ -101,8 +101,8 @@ async fn hostile_urls_are_never_opened_and_other_upstreams_work() {
     client.wait_for_tools(&["search"]).await;
     call(&mut client).await;
     for (server, hostile) in &servers {
-        let asked = server.requests();
-        let strange = asked
+        let requests = server.requests();
+        let strange = requests
             .iter()
             .find(|request| !request.path.contains("/.well-known/"));
         assert!(strange.is_none(), "{strange:?}");
@@ -127,13 +127,13 @@ async fn scopes_are_read_from_the_bearer_challenge_only() {
             "ok files:write",
         ),
     ];
-    for (challenge, wanted) in cases {
+    for (challenge, expected) in cases {
         let server = oauth::server().scopes("files:write ok admin zzz");
         let challenge = Challenge::Text(challenge.to_owned());
         let setup = setup_with(server, |it| it.challenge(challenge)).await;
         let mut client = setup.signed_in(Value::Null).await;
         call(&mut client).await;
-        assert_eq!(setup.authorization().scopes(), Some(scopes(wanted)));
+        assert_eq!(setup.authorization().scopes(), Some(scopes(expected)));
     }
 }
 
@@ -184,8 +184,8 @@ async fn discovery_sends_no_get_to_the_mcp_url() {
     };
     let client = setup.start(Value::Null).await;
     sign_in(&client).await;
-    let asked = setup.upstream.raw.requests();
-    let gets: Vec<_> = asked.iter().filter(|it| it.method == "GET").collect();
+    let requests = setup.upstream.raw.requests();
+    let gets: Vec<_> = requests.iter().filter(|it| it.method == "GET").collect();
     assert!(
         gets.iter().all(|it| it.path.starts_with("/.well-known/")),
         "{gets:?}"
@@ -206,7 +206,11 @@ async fn server_protecting_only_calls_starts_sign_in_at_a_call() {
     let setup = setup_with(oauth::server(), public).await;
     let mut client = setup.start(Value::Null).await;
     client.wait_for_tools(&["search"]).await;
-    assert_eq!(setup.server.requests().len(), 0, "nobody was asked before");
+    assert_eq!(
+        setup.server.requests().len(),
+        0,
+        "no request before the call"
+    );
 
     let message = crate::security::failing_call(&mut client).await;
     let page = client.sign_in_page("a", 0).await;

@@ -8,7 +8,7 @@ use testkit::desktop::Desktop;
 use testkit::oauth::{self, Challenge, Params, Resource, scopes};
 
 /// The parameters of the page, of a refresh, and of the exchange of the code, of a login with these keys.
-async fn asked(setup: &Setup, keys: Value) -> [Params; 3] {
+async fn login_requests(setup: &Setup, keys: Value) -> [Params; 3] {
     let mut client = setup.signed_in(keys).await;
     setup.expire();
     call(&mut client).await;
@@ -40,8 +40,8 @@ async fn every_refresh_sends_resource_and_scope() {
 async fn resource_parameter_can_be_turned_off() {
     for off in [json!("off"), json!(false)] {
         let setup = setup(oauth::server().resource(Resource::Refused)).await;
-        for asked in asked(&setup, json!({"resource": off})).await {
-            assert_eq!(asked.get("resource"), None);
+        for params in login_requests(&setup, json!({"resource": off})).await {
+            assert_eq!(params.get("resource"), None);
         }
     }
 }
@@ -57,8 +57,8 @@ async fn configured_resource_is_requested() {
     let client = started(proxy.on(&desktop)).await;
     crate::security::sign_in(&client).await;
     let code = setup.server.grants("authorization_code").remove(0);
-    for asked in [setup.authorization(), code] {
-        assert_eq!(asked.get("resource"), Some(other.url().as_str()));
+    for params in [setup.authorization(), code] {
+        assert_eq!(params.get("resource"), Some(other.url().as_str()));
     }
     // A new token that is refused leads to no page after page.
     client
@@ -71,7 +71,7 @@ async fn configured_resource_is_requested() {
 async fn authorize_params_are_added_to_the_page_only() {
     let params = json!({"access_type": "offline", "prompt": "consent", "audience": "https://api.example/?a&b"});
     let setup = setup(oauth::server()).await;
-    let [page, refresh, code] = asked(&setup, json!({"authorize_params": params})).await;
+    let [page, refresh, code] = login_requests(&setup, json!({"authorize_params": params})).await;
     for (name, value) in params.as_object().unwrap() {
         assert_eq!(page.get(name), value.as_str());
         assert_eq!((code.get(name), refresh.get(name)), (None, None));
@@ -87,13 +87,13 @@ async fn empty_scope_list_requests_no_scope() {
     };
     let document = json!({"scopes_supported": []});
     let setup = setup_with(server(), |it| it.document_with(document)).await;
-    for asked in asked(&setup, Value::Null).await {
-        assert_eq!(asked.scopes(), None);
+    for params in login_requests(&setup, Value::Null).await {
+        assert_eq!(params.scopes(), None);
     }
     let document = json!({"scopes_supported": ["read"]});
     let setup = setup_with(server(), |it| it.document_with(document)).await;
-    for asked in asked(&setup, json!({"scopes": []})).await {
-        assert_eq!(asked.scopes(), None);
+    for params in login_requests(&setup, json!({"scopes": []})).await {
+        assert_eq!(params.scopes(), None);
     }
 }
 
@@ -108,9 +108,9 @@ async fn configured_scopes_replace_all_others() {
             it.document_with(document.clone()).challenge(challenge)
         });
         let setup = setup.await;
-        let [page, refresh, _] = asked(&setup, json!({"scopes": configured})).await;
-        for asked in [page, refresh] {
-            assert_eq!(asked.scopes(), Some(scopes("write admin")));
+        let [page, refresh, _] = login_requests(&setup, json!({"scopes": configured})).await;
+        for params in [page, refresh] {
+            assert_eq!(params.scopes(), Some(scopes("write admin")));
         }
     }
 }
@@ -120,7 +120,7 @@ async fn metadata_scopes_are_used_if_the_challenge_names_none() {
     let document = json!({"scopes_supported": ["read", "write"]});
     let server = oauth::server().scopes("read write").offline_access();
     let setup = setup_with(server, |it| it.document_with(document)).await;
-    let [page, ..] = asked(&setup, Value::Null).await;
+    let [page, ..] = login_requests(&setup, Value::Null).await;
     // And what makes this server give a refresh token, as it says that it knows it.
     assert_eq!(page.scopes(), Some(scopes("read write offline_access")));
 }
@@ -131,8 +131,8 @@ async fn refresh_requests_granted_scopes_only() {
     let document = json!({"scopes_supported": ["read", "write"]});
     let setup = setup_with(server, |it| it.document_with(document)).await;
     let mut client = setup.start(Value::Null).await;
-    let person = oauth::Browser::consenting().granting("read");
-    crate::security::sign_in_by(&client, &person).await;
+    let browser = oauth::Browser::consenting().granting("read");
+    crate::security::sign_in_by(&client, &browser).await;
     client.wait_for_tools(&["search"]).await;
     setup.expire();
     call(&mut client).await;

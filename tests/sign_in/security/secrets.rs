@@ -15,13 +15,13 @@ use testkit::proxy;
 use testkit::upstream;
 
 /// A proxy that logs all that it can.
-fn talkative(proxy: proxy::Builder) -> proxy::Builder {
+fn with_all_logs(proxy: proxy::Builder) -> proxy::Builder {
     proxy.env("DEBUG", "1").env("RUST_LOG", "trace")
 }
 
 /// What the files of this login hold that nobody else may see.
-fn kept(setup: &Setup) -> Vec<String> {
-    let mut kept = Vec::new();
+fn stored_secrets(setup: &Setup) -> Vec<String> {
+    let mut stored_secrets = Vec::new();
     for (file, members) in [
         (
             "tokens.json",
@@ -36,10 +36,10 @@ fn kept(setup: &Setup) -> Vec<String> {
         if path.exists() {
             let stored = setup.stored(file);
             let values = members.iter().filter_map(|member| stored[member].as_str());
-            kept.extend(values.map(str::to_owned));
+            stored_secrets.extend(values.map(str::to_owned));
         }
     }
-    kept
+    stored_secrets
 }
 
 /// The verifier of the login that waits.
@@ -58,30 +58,30 @@ async fn complete_login_lifecycle_shows_no_secret() {
         .await;
         let desktop = Desktop::start();
         let keys = json!({"headers": {"X-Api-Key": "header-secret-1"}});
-        let proxy = || talkative(setup.proxy(Value::Null).extra("a", keys.clone()));
+        let proxy = || with_all_logs(setup.proxy(Value::Null).extra("a", keys.clone()));
         let mut secrets = vec!["header-secret-1".to_owned()];
         let mut seen = Seen::default();
-        let person = Browser::consenting();
+        let browser = Browser::consenting();
 
         // A login, whose page a browser opens, and one for more.
         let mut client = started(proxy().on(&desktop)).await;
         let page = client.sign_in_page("a", 0).await;
         secrets.push(verifier(&setup));
-        seen.add("the page at the end", person.open(&page).await.text);
+        seen.add("the page at the end", browser.open(&page).await.text);
         client.wait_for_tools(&["search"]).await;
         let asking = client
             .send_request("tools/call", json!({"name": "search"}))
             .await;
         let page = client.sign_in_page("a", 1).await;
         secrets.push(verifier(&setup));
-        person.open(&page).await;
+        browser.open(&page).await;
         let answer = client.response(asking).await;
         assert!(answer["result"].is_object(), "{answer}");
 
         // A refresh, one in trouble, and one that is refused.
         setup.expire();
         call(&mut client).await;
-        secrets.extend(kept(&setup));
+        secrets.extend(stored_secrets(&setup));
         setup.expire();
         setup.server.fail(Part::Token, 500);
         failing_call(&mut client).await;
@@ -95,7 +95,7 @@ async fn complete_login_lifecycle_shows_no_secret() {
         seen.add("an error", failing_call(&mut client).await);
 
         // An answer that is not used, and a person who says no.
-        let wrong = person.clone().altering(|url| {
+        let wrong = browser.clone().altering(|url| {
             crate::security::with_params(url, &[("iss", Some("https://evil.example"))]);
         });
         seen.add("the page at the end", wrong.open(&page).await.text);
@@ -114,15 +114,15 @@ async fn complete_login_lifecycle_shows_no_secret() {
             seen.add("the browser's arguments", arguments);
         }
         secrets.extend(setup.server.secrets());
-        secrets.extend(kept(&setup));
+        secrets.extend(stored_secrets(&setup));
         seen.assert_free_of(&secrets, setup.home.path());
     }
 }
 
 /// Runs a login that needs nobody, with an end of its token, and looks for these secrets.
-async fn lives_unseen(setup: &Setup, proxy: proxy::Builder, mut secrets: Vec<String>) {
+async fn check_no_secret_is_shown(setup: &Setup, proxy: proxy::Builder, mut secrets: Vec<String>) {
     let mut seen = Seen::default();
-    let mut client = started(talkative(proxy)).await;
+    let mut client = started(with_all_logs(proxy)).await;
     client.wait_for_tools(&["search"]).await;
     call(&mut client).await;
     setup.expire();
@@ -132,7 +132,7 @@ async fn lives_unseen(setup: &Setup, proxy: proxy::Builder, mut secrets: Vec<Str
     client.call("search", json!({})).await;
     seen.add_client(client).await;
     secrets.extend(setup.server.secrets());
-    secrets.extend(kept(setup));
+    secrets.extend(stored_secrets(setup));
     seen.assert_free_of(&secrets, setup.home.path());
 }
 
@@ -149,7 +149,7 @@ async fn client_credentials_grant_shows_no_secret() {
     let proxy = bound.proxy(json!({"grant": "client_credentials"}));
     let proxy = proxy.env("PROXY_A_CLIENT_ID", "nightly");
     let proxy = proxy.env("PROXY_A_CLIENT_SECRET", "configured-secret");
-    lives_unseen(&bound, proxy, vec!["configured-secret".to_owned()]).await;
+    check_no_secret_is_shown(&bound, proxy, vec!["configured-secret".to_owned()]).await;
 
     let key = Key::es256();
     let known = oauth::client("nightly").private_key(&key);
@@ -160,7 +160,7 @@ async fn client_credentials_grant_shows_no_secret() {
         "private_key_pem": pem, "signing_algorithm": key.algorithm,
     }));
     let lines = pem.lines().filter(|line| !line.starts_with("---"));
-    lives_unseen(&signing, proxy, lines.map(str::to_owned).collect()).await;
+    check_no_secret_is_shown(&signing, proxy, lines.map(str::to_owned).collect()).await;
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn assertion_grants_show_no_secret() {
     let asserting = setup(server.trusts(issuer, &key)).await;
     let assertion = key.sign(&asserting.server.claims(issuer, &json!({})));
     let keys = json!({"grant": "jwt_bearer", "client_id": "workload", "assertion": assertion});
-    lives_unseen(&asserting, asserting.proxy(keys), vec![assertion]).await;
+    check_no_secret_is_shown(&asserting, asserting.proxy(keys), vec![assertion]).await;
 
     let at_home = oauth::client("at-home").secret_basic("home-secret");
     let provider = oauth::server().client(at_home).provides(&key, "at-server");
@@ -186,7 +186,7 @@ async fn assertion_grants_show_no_secret() {
         "idp_id_token": provider.id_token("at-home"),
         "idp_token_endpoint": provider.url_of("/token"),
     });
-    lives_unseen(&vouched, vouched.proxy(keys), provider.secrets()).await;
+    check_no_secret_is_shown(&vouched, vouched.proxy(keys), provider.secrets()).await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn device_grant_shows_no_secret() {
     let server = oauth::server().device_grant(Duration::from_secs(1));
     let setup = setup(server).await;
     let mut seen = Seen::default();
-    let client = started(talkative(setup.proxy(json!({"grant": "device"})))).await;
+    let client = started(with_all_logs(setup.proxy(json!({"grant": "device"})))).await;
     Browser::consenting()
         .open(&client.sign_in_page("a", 0).await)
         .await;
@@ -220,7 +220,7 @@ async fn token_repeated_by_a_server_is_masked() {
         home: proxy::home(),
     };
     let mut seen = Seen::default();
-    let mut client = started(talkative(setup.proxy(Value::Null))).await;
+    let mut client = started(with_all_logs(setup.proxy(Value::Null))).await;
     crate::security::sign_in(&client).await;
     client.wait_for_tools(&["search"]).await;
     let message = failing_call(&mut client).await;
@@ -235,10 +235,10 @@ async fn token_repeated_by_a_server_is_masked() {
 async fn commands_show_no_secret_and_logout_removes_all() {
     let setup = setup(oauth::server().registers_as(AuthMethod::Basic)).await;
     drop(setup.signed_in(Value::Null).await);
-    let mut secrets = kept(&setup);
+    let mut secrets = stored_secrets(&setup);
     let mut seen = Seen::default();
     for command in [&["status"][..], &["status", "--json"], &["logout", "a"]] {
-        let proxy = talkative(setup.proxy(Value::Null));
+        let proxy = with_all_logs(setup.proxy(Value::Null));
         let proxy = command.iter().fold(proxy, |proxy, word| proxy.arg(word));
         let output = proxy.output().await;
         assert!(output.status.success(), "{command:?}: {output:?}");

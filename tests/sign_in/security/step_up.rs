@@ -61,7 +61,7 @@ async fn scope_that_was_not_granted_is_not_requested_again() {
 }
 
 /// A server that wants what it has granted.
-async fn never_content(server: oauth::Builder) -> Setup {
+async fn always_insufficient_scope(server: oauth::Builder) -> Setup {
     let server = server.scopes("read write").start().await;
     let never = upstream::modern().tool("search").intercept(|request| {
         let challenge = r#"Bearer error="insufficient_scope", scope="read write""#;
@@ -86,15 +86,15 @@ async fn repeated_insufficient_scope_ends_in_an_error() {
         (oauth::server(), Value::Null),
         (oauth::server().client(known), machine),
     ] {
-        let setup = never_content(server).await;
+        let setup = always_insufficient_scope(server).await;
         let mut client = setup.start(keys.clone()).await;
         if keys.is_null() {
             sign_in_by(&client, &Browser::consenting()).await;
         }
         client.wait_for_tools(&["search"]).await;
         let message = failing_call(&mut client).await;
-        let said = "which was requested and not granted";
-        assert!(message.contains(said), "{message}");
+        let expected = "which was requested and not granted";
+        assert!(message.contains(expected), "{message}");
         assert_eq!(setup.server.count(Part::Token), 1);
         assert!(setup.server.count(Part::Authorization) <= 1);
         let requests = setup.upstream.raw.requests();

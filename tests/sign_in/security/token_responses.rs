@@ -47,7 +47,7 @@ fn answers() -> Vec<Case> {
 
 #[tokio::test]
 async fn malformed_sign_in_response_is_reported_without_secrets() {
-    for (said, answer) in answers() {
+    for (message, answer) in answers() {
         let server =
             oauth::server().intercept(move |request| (request.path == "/token").then(answer));
         let setup = setup(server).await;
@@ -56,7 +56,7 @@ async fn malformed_sign_in_response_is_reported_without_secrets() {
         assert_eq!(page.status, 400, "{}", page.text);
         client.wait_for_stderr("the sign-in failed").await;
         let stderr = client.stderr();
-        assert!(stderr.contains(said), "no `{said}` in {stderr}");
+        assert!(stderr.contains(message), "no `{message}` in {stderr}");
         assert!(!stderr.contains(SECRET), "{stderr}");
         assert!(!page.text.contains(SECRET), "{}", page.text);
         let strange = |c: char| c.is_control() && c != '\n';

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mcp_manifold::oauth::{LockKind, Swap, Timestamp, Tokens, Version};
 
 use super::token_server::Caller;
-use super::{docs, done, refresh_token, tokens};
+use super::{docs, refresh_token, succeeded, tokens};
 
 /// Longer than any test takes; a test that hangs fails by it.
 pub(crate) const GUARD: Duration = Duration::from_secs(30);
@@ -44,7 +44,7 @@ impl Role {
 /// Another process, killed when this is dropped.
 pub(crate) struct Process {
     child: Child,
-    says: BufReader<ChildStderr>,
+    stderr: BufReader<ChildStderr>,
 }
 
 impl Process {
@@ -64,14 +64,14 @@ impl Process {
             .stderr(Stdio::piped());
         // What it says is not the test harness's to keep.
         let mut child = command.arg("--nocapture").spawn().unwrap();
-        let says = BufReader::new(child.stderr.take().unwrap());
-        Self { child, says }
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr }
     }
 
     /// The next line that it says.
-    pub(crate) fn says(&mut self) -> String {
+    pub(crate) fn next_line(&mut self) -> String {
         let mut line = String::new();
-        self.says.read_line(&mut line).unwrap();
+        self.stderr.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
@@ -102,7 +102,7 @@ async fn child_process() {
         return;
     };
     let role = std::env::var("STORE_TEST_ROLE").unwrap();
-    let play = async {
+    let run = async {
         match role.split(' ').collect::<Vec<_>>()[..] {
             ["count", times] => count(&home, times.parse().unwrap()).await,
             ["refresh", times, authority] => {
@@ -115,18 +115,18 @@ async fn child_process() {
         }
     };
     // Whoever waits for us does not wait for ever.
-    tokio::time::timeout(GUARD, play).await.unwrap();
+    tokio::time::timeout(GUARD, run).await.unwrap();
 }
 
 async fn count(home: &Path, times: u64) {
-    let slot = docs(home).tokens();
+    let record_file = docs(home).tokens();
     for _ in 0..times {
-        let mut seen = slot.load().await.unwrap();
+        let mut seen = record_file.load().await.unwrap();
         loop {
             let mut record = seen.record.unwrap_or_else(|| tokens("r"));
             let count = record.expires_at.map_or(0, |count| count.0 + 1);
             record.expires_at = Some(Timestamp(count));
-            match slot.replace(seen.version, record).await.unwrap() {
+            match record_file.replace(seen.version, record).await.unwrap() {
                 Swap::Done(_) => break,
                 Swap::Conflict(there) => seen = there,
             }
@@ -136,7 +136,7 @@ async fn count(home: &Path, times: u64) {
 
 async fn refresh(home: &Path, times: u64, authority: SocketAddr) {
     let store = docs(home);
-    let slot = store.tokens();
+    let record_file = store.tokens();
     let mut caller = Caller::connect(authority);
     let ended = |tokens: &Option<Tokens>, now| {
         let tokens = tokens.as_ref().unwrap();
@@ -144,18 +144,18 @@ async fn refresh(home: &Path, times: u64, authority: SocketAddr) {
     };
     for now in 1..=times {
         caller.wait_for_the_others();
-        if !ended(&slot.load().await.unwrap().record, now) {
+        if !ended(&record_file.load().await.unwrap().record, now) {
             continue;
         }
         let _lock = store.lock(LockKind::Refresh, GUARD).await.unwrap();
-        let seen = slot.load().await.unwrap();
+        let seen = record_file.load().await.unwrap();
         if !ended(&seen.record, now) {
             continue;
         }
         let renewed = caller.refresh(refresh_token(&seen));
         let mut record = tokens(&renewed);
         record.expires_at = Some(Timestamp(now + 1));
-        done(slot.replace(seen.version, record).await.unwrap());
+        succeeded(record_file.replace(seen.version, record).await.unwrap());
     }
 }
 
@@ -166,22 +166,22 @@ async fn hold(home: &Path) {
 }
 
 async fn write(home: &Path) {
-    let slot = docs(home).tokens();
-    let mut version = slot.load().await.unwrap().version;
+    let record_file = docs(home).tokens();
+    let mut version = record_file.load().await.unwrap().version;
     loop {
-        let swap = slot.replace(version, tokens("r")).await.unwrap();
-        version = done(swap).version;
+        let swap = record_file.replace(version, tokens("r")).await.unwrap();
+        version = succeeded(swap).version;
         eprintln!("written");
     }
 }
 
 async fn read_and_write(home: &Path) {
-    let slot = docs(home).tokens();
-    match slot.load().await {
+    let record_file = docs(home).tokens();
+    match record_file.load().await {
         Ok(seen) => eprintln!("read {}", seen.record.is_some()),
         Err(error) => eprintln!("{error}"),
     }
-    match slot.replace(Version::NONE, tokens("r")).await {
+    match record_file.replace(Version::NONE, tokens("r")).await {
         Ok(swap) => eprintln!("written {}", matches!(swap, Swap::Done(_))),
         Err(error) => eprintln!("{error}"),
     }

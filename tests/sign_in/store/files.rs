@@ -8,51 +8,75 @@ use mcp_manifold::disk::DiskError;
 use mcp_manifold::oauth::{LockKind, StoreError, Version};
 use serde_json::{Value, json};
 
-use super::{docs, done, keep, kept, lost, refresh_token, store, tokens};
+use super::{conflict, docs, refresh_token, store, store_tokens, stored_tokens, succeeded, tokens};
 
 #[tokio::test]
 async fn record_is_stored_replaced_and_removed() {
     let home = tempfile::tempdir().unwrap();
-    let slot = docs(home.path()).tokens();
-    let nothing = slot.load().await.unwrap();
+    let record_file = docs(home.path()).tokens();
+    let nothing = record_file.load().await.unwrap();
     assert_eq!((&nothing.record, nothing.version), (&None, Version::NONE));
     assert!(!home.path().join("oauth").exists(), "reading makes nothing");
 
-    let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
+    let first = succeeded(
+        record_file
+            .replace(Version::NONE, tokens("r1"))
+            .await
+            .unwrap(),
+    );
     assert!(!nothing.is_current() && first.is_current());
-    let second = done(slot.replace(first.version, tokens("r2")).await.unwrap());
+    let second = succeeded(
+        record_file
+            .replace(first.version, tokens("r2"))
+            .await
+            .unwrap(),
+    );
     assert!(!first.is_current() && second.is_current());
-    let loaded = slot.load().await.unwrap();
+    let loaded = record_file.load().await.unwrap();
     assert_eq!(loaded.record, Some(tokens("r2")));
     assert_eq!(loaded.version, second.version);
     assert!(loaded.is_current());
 
-    let gone = done(slot.remove(loaded.version).await.unwrap());
+    let gone = succeeded(record_file.remove(loaded.version).await.unwrap());
     assert!(!loaded.is_current() && gone.is_current());
-    assert_eq!(slot.load().await.unwrap().record, None);
+    assert_eq!(record_file.load().await.unwrap().record, None);
 }
 
 #[tokio::test]
 async fn change_from_a_stale_version_is_rejected() {
-    let (_home, slot, first) = kept().await;
-    let second = done(slot.replace(first.version, tokens("r2")).await.unwrap());
+    let (_home, record_file, first) = stored_tokens().await;
+    let second = succeeded(
+        record_file
+            .replace(first.version, tokens("r2"))
+            .await
+            .unwrap(),
+    );
 
     for stale in [Version::NONE, first.version] {
-        let there = lost(slot.replace(stale, tokens("stale")).await.unwrap());
-        assert_eq!(refresh_token(&there), "r2", "the loser is told what won");
-        let there = lost(slot.remove(stale).await.unwrap());
+        let there = conflict(record_file.replace(stale, tokens("stale")).await.unwrap());
+        assert_eq!(
+            refresh_token(&there),
+            "r2",
+            "the conflict returns the current state"
+        );
+        let there = conflict(record_file.remove(stale).await.unwrap());
         assert_eq!(there.version, second.version);
     }
-    assert_eq!(refresh_token(&slot.load().await.unwrap()), "r2");
+    assert_eq!(refresh_token(&record_file.load().await.unwrap()), "r2");
 }
 
 #[tokio::test]
 async fn login_after_a_removal_has_another_version() {
-    let (_home, slot, first) = kept().await;
-    let gone = done(slot.remove(first.version).await.unwrap());
-    done(slot.replace(gone.version, tokens("r2")).await.unwrap());
+    let (_home, record_file, first) = stored_tokens().await;
+    let gone = succeeded(record_file.remove(first.version).await.unwrap());
+    succeeded(
+        record_file
+            .replace(gone.version, tokens("r2"))
+            .await
+            .unwrap(),
+    );
 
-    let there = lost(slot.remove(first.version).await.unwrap());
+    let there = conflict(record_file.remove(first.version).await.unwrap());
     assert_eq!(refresh_token(&there), "r2");
 }
 
@@ -60,11 +84,11 @@ async fn login_after_a_removal_has_another_version() {
 async fn login_files_are_at_the_documented_paths() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
-    keep(&store, "r1").await;
+    store_tokens(&store, "r1").await;
     let client =
         json!({"issuer": "https://id.example.com", "client_id": "c", "client_secret": "s"});
     let client = serde_json::from_value(client).unwrap();
-    done(store.client().replace(Version::NONE, client).await.unwrap());
+    succeeded(store.client().replace(Version::NONE, client).await.unwrap());
 
     let read = |file: &str| -> Value {
         let text = fs::read_to_string(home.path().join("oauth/docs").join(file)).unwrap();
@@ -81,16 +105,16 @@ async fn login_files_are_at_the_documented_paths() {
 
 #[tokio::test]
 async fn unknown_members_survive_a_refresh() {
-    let (home, slot, _) = kept().await;
+    let (home, record_file, _) = stored_tokens().await;
     let path = home.path().join("oauth/docs/tokens.json");
     let mut text: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     text["from_the_future"] = json!({"a": [1, null, "x"]});
     fs::write(&path, text.to_string()).unwrap();
 
-    let loaded = slot.load().await.unwrap();
+    let loaded = record_file.load().await.unwrap();
     let mut record = loaded.record.unwrap();
     record.scope = None;
-    done(slot.replace(loaded.version, record).await.unwrap());
+    succeeded(record_file.replace(loaded.version, record).await.unwrap());
     let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(written["from_the_future"], text["from_the_future"]);
 }
@@ -99,7 +123,7 @@ async fn unknown_members_survive_a_refresh() {
 async fn login_of_another_url_is_ignored_and_replaceable() {
     let home = tempfile::tempdir().unwrap();
     let theirs = docs(home.path()).tokens();
-    done(
+    succeeded(
         theirs
             .replace(Version::NONE, tokens("theirs"))
             .await
@@ -112,13 +136,13 @@ async fn login_of_another_url_is_ignored_and_replaceable() {
     let found = ours.load().await.unwrap();
     assert_eq!(found.record, None);
     assert_ne!(found.version, Version::NONE);
-    done(ours.replace(found.version, tokens("ours")).await.unwrap());
+    succeeded(ours.replace(found.version, tokens("ours")).await.unwrap());
     assert_eq!(refresh_token(&ours.load().await.unwrap()), "ours");
 }
 
 #[tokio::test]
 async fn damaged_file_is_named_and_kept() {
-    let (home, slot, first) = kept().await;
+    let (home, record_file, first) = stored_tokens().await;
     let path = home.path().join("oauth/docs/tokens.json");
     let whole = fs::read_to_string(&path).unwrap();
 
@@ -132,9 +156,12 @@ async fn damaged_file_is_named_and_kept() {
         cut,
     ] {
         fs::write(&path, damaged).unwrap();
-        let load = slot.load().await.unwrap_err();
-        let replace = slot.replace(first.version, tokens("r2")).await.unwrap_err();
-        let remove = slot.remove(first.version).await.unwrap_err();
+        let load = record_file.load().await.unwrap_err();
+        let replace = record_file
+            .replace(first.version, tokens("r2"))
+            .await
+            .unwrap_err();
+        let remove = record_file.remove(first.version).await.unwrap_err();
         for error in [load, replace, remove] {
             assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
             let text = error.to_string();
@@ -146,15 +173,25 @@ async fn damaged_file_is_named_and_kept() {
         assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
     }
     fs::remove_file(&path).unwrap();
-    done(slot.replace(Version::NONE, tokens("r2")).await.unwrap());
+    succeeded(
+        record_file
+            .replace(Version::NONE, tokens("r2"))
+            .await
+            .unwrap(),
+    );
 }
 
 #[tokio::test]
 async fn unfinished_temporary_file_is_ignored() {
-    let (home, slot, first) = kept().await;
+    let (home, record_file, first) = stored_tokens().await;
     fs::write(home.path().join("oauth/docs/tokens.new"), "{\"gener").unwrap();
-    assert_eq!(refresh_token(&slot.load().await.unwrap()), "r1");
-    done(slot.replace(first.version, tokens("r2")).await.unwrap());
+    assert_eq!(refresh_token(&record_file.load().await.unwrap()), "r1");
+    succeeded(
+        record_file
+            .replace(first.version, tokens("r2"))
+            .await
+            .unwrap(),
+    );
     assert!(!home.path().join("oauth/docs/tokens.new").exists());
 }
 
@@ -162,10 +199,10 @@ async fn unfinished_temporary_file_is_ignored() {
 async fn login_folder_may_vanish_at_run_time() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
-    keep(&store, "r1").await;
+    store_tokens(&store, "r1").await;
     fs::remove_dir_all(home.path().join("oauth")).unwrap();
     assert_eq!(store.tokens().load().await.unwrap().record, None);
-    keep(&store, "r2").await;
+    store_tokens(&store, "r2").await;
 }
 
 #[tokio::test]
@@ -222,9 +259,19 @@ mod unix {
         let home = tempfile::tempdir().unwrap();
         let root = home.path().join("deep/home");
         let store = docs(&root);
-        let slot = store.tokens();
-        let first = done(slot.replace(Version::NONE, tokens("r1")).await.unwrap());
-        done(slot.replace(first.version, tokens("r2")).await.unwrap());
+        let record_file = store.tokens();
+        let first = succeeded(
+            record_file
+                .replace(Version::NONE, tokens("r1"))
+                .await
+                .unwrap(),
+        );
+        succeeded(
+            record_file
+                .replace(first.version, tokens("r2"))
+                .await
+                .unwrap(),
+        );
         let _lock = store.lock(LockKind::Refresh, Duration::ZERO).await.unwrap();
 
         let mut files = 0;
@@ -246,16 +293,21 @@ mod unix {
 
     #[tokio::test]
     async fn readable_files_are_made_private() {
-        let (home, slot, first) = kept().await;
+        let (home, record_file, first) = stored_tokens().await;
         let folder = home.path().join("oauth/docs");
         let file = folder.join("tokens.json");
         set_mode(home.path(), 0o755);
         set_mode(&folder, 0o755);
         set_mode(&file, 0o644);
 
-        slot.load().await.unwrap();
+        record_file.load().await.unwrap();
         assert_eq!(mode(&file), 0o600);
-        done(slot.replace(first.version, tokens("r2")).await.unwrap());
+        succeeded(
+            record_file
+                .replace(first.version, tokens("r2"))
+                .await
+                .unwrap(),
+        );
         assert_eq!(mode(&folder), 0o700);
         assert_eq!(mode(home.path()), 0o755, "the user's own choice");
     }

@@ -52,7 +52,7 @@ fn refresh_token(snapshot: &Snapshot<Tokens>) -> &str {
 }
 
 /// The state after a change that must have succeeded.
-fn done<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
+fn succeeded<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     match swap {
         Swap::Done(snapshot) => snapshot,
         Swap::Conflict(there) => panic!("lost against {there:?}"),
@@ -60,7 +60,7 @@ fn done<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
 }
 
 /// The state that a change lost against.
-fn lost<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
+fn conflict<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     match swap {
         Swap::Conflict(there) => there,
         Swap::Done(snapshot) => panic!("changed to {snapshot:?}"),
@@ -68,16 +68,18 @@ fn lost<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
 }
 
 /// Keeps tokens with this refresh token where there are none, and gives the state after that.
-async fn keep(store: &Store, refresh_token: &str) -> Snapshot<Tokens> {
-    let slot = store.tokens();
-    let swap = slot.replace(Version::NONE, tokens(refresh_token)).await;
-    done(swap.unwrap())
+async fn store_tokens(store: &Store, refresh_token: &str) -> Snapshot<Tokens> {
+    let record_file = store.tokens();
+    let swap = record_file
+        .replace(Version::NONE, tokens(refresh_token))
+        .await;
+    succeeded(swap.unwrap())
 }
 
 /// A home, the place of the tokens in it, and its state once `r1` is kept there.
-async fn kept() -> (TempDir, RecordFile<Tokens>, Snapshot<Tokens>) {
+async fn stored_tokens() -> (TempDir, RecordFile<Tokens>, Snapshot<Tokens>) {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
-    let first = keep(&store, "r1").await;
+    let first = store_tokens(&store, "r1").await;
     (home, store.tokens(), first)
 }

@@ -3,7 +3,7 @@
 use mcp_manifold::oauth::{LockKind, Timestamp, Version};
 
 use super::child::{GUARD, Process, Role};
-use super::{docs, done, refresh_token, token_server, tokens};
+use super::{docs, refresh_token, succeeded, token_server, tokens};
 
 /// As many as a client commonly starts: two for each of two windows.
 const PROCESSES: usize = 4;
@@ -18,7 +18,7 @@ async fn no_update_of_any_process_is_lost() {
         .collect();
     for mut process in all {
         let ended = process.end();
-        assert!(ended.success(), "{}", process.says());
+        assert!(ended.success(), "{}", process.next_line());
     }
     let counted = docs(home.path()).tokens().load().await.unwrap().record;
     let last = PROCESSES as u64 * TIMES - 1;
@@ -35,10 +35,10 @@ async fn no_update_of_any_process_is_lost() {
 async fn ten_expiries_cause_ten_refreshes_in_all_processes() {
     const TIMES: u64 = 10;
     let home = tempfile::tempdir().unwrap();
-    let slot = docs(home.path()).tokens();
+    let record_file = docs(home.path()).tokens();
     let mut first = tokens("r0");
     first.expires_at = Some(Timestamp(1));
-    done(slot.replace(Version::NONE, first).await.unwrap());
+    succeeded(record_file.replace(Version::NONE, first).await.unwrap());
 
     let (address, seen) = token_server::start(PROCESSES);
     let all: Vec<_> = (0..PROCESSES)
@@ -46,9 +46,9 @@ async fn ten_expiries_cause_ten_refreshes_in_all_processes() {
         .collect();
     for mut process in all {
         let ended = process.end();
-        assert!(ended.success(), "{}", process.says());
+        assert!(ended.success(), "{}", process.next_line());
     }
-    let last = slot.load().await.unwrap();
+    let last = record_file.load().await.unwrap();
     assert_eq!(refresh_token(&last), format!("r{TIMES}"));
     let seen = seen.lock().unwrap();
     assert_eq!(seen.reused, Vec::<String>::new());
@@ -60,12 +60,12 @@ async fn lock_of_a_killed_process_is_released() {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());
     let mut holder = Process::start(home.path(), Role::Hold);
-    assert_eq!(holder.says(), "held");
+    assert_eq!(holder.next_line(), "held");
     assert!(store.try_lock(LockKind::Login).await.unwrap().is_none());
 
     let mut next = Process::start(home.path(), Role::Hold);
     holder.kill();
-    assert_eq!(next.says(), "held");
+    assert_eq!(next.next_line(), "held");
     assert!(store.try_lock(LockKind::Login).await.unwrap().is_none());
     next.kill();
     drop(store.lock(LockKind::Login, GUARD).await.unwrap());
@@ -74,16 +74,21 @@ async fn lock_of_a_killed_process_is_released() {
 #[tokio::test]
 async fn process_killed_while_writing_damages_no_file() {
     let home = tempfile::tempdir().unwrap();
-    let slot = docs(home.path()).tokens();
+    let record_file = docs(home.path()).tokens();
     for _ in 0..10 {
         let mut writer = Process::start(home.path(), Role::Write);
         for _ in 0..3 {
-            assert_eq!(writer.says(), "written");
+            assert_eq!(writer.next_line(), "written");
         }
         writer.kill();
-        let seen = slot.load().await.unwrap();
+        let seen = record_file.load().await.unwrap();
         assert_eq!(refresh_token(&seen), "r");
-        done(slot.replace(seen.version, tokens("r")).await.unwrap());
+        succeeded(
+            record_file
+                .replace(seen.version, tokens("r"))
+                .await
+                .unwrap(),
+        );
     }
 }
 
@@ -127,8 +132,8 @@ mod unix {
 
         let command = without_rights(folder.path());
         let mut process = Process::start_as(command, &home, Role::ReadAndWrite);
-        assert_eq!(process.says(), "read false");
-        let error = process.says().replace(home.to_str().unwrap(), "HOME");
+        assert_eq!(process.next_line(), "read false");
+        let error = process.next_line().replace(home.to_str().unwrap(), "HOME");
         assert!(process.end().success());
         insta::assert_snapshot!(error, @"cannot create the login folder `HOME`: Permission denied (os error 13); make it writable for you, or set `MCP_MANIFOLD_HOME` to a folder that is");
     }
@@ -138,8 +143,13 @@ mod unix {
         let folder = tempfile::tempdir().unwrap();
         set_mode(folder.path(), 0o755);
         let home = folder.path().join("home");
-        let slot = docs(&home).tokens();
-        done(slot.replace(Version::NONE, tokens("r")).await.unwrap());
+        let record_file = docs(&home).tokens();
+        succeeded(
+            record_file
+                .replace(Version::NONE, tokens("r"))
+                .await
+                .unwrap(),
+        );
         for path in ["", "oauth", "oauth/docs"] {
             set_mode(&home.join(path), 0o555);
         }
@@ -148,12 +158,12 @@ mod unix {
         }
         let command = without_rights(folder.path());
         let mut process = Process::start_as(command, &home, Role::ReadAndWrite);
-        let mut read = process.says();
+        let mut read = process.next_line();
         while read.contains("others can") {
-            read = process.says();
+            read = process.next_line();
         }
         assert_eq!(read, "read true");
-        let error = process.says();
+        let error = process.next_line();
         assert!(error.starts_with("cannot "), "{error}");
         // So that it can be removed.
         for path in ["", "oauth", "oauth/docs"] {
@@ -170,8 +180,8 @@ mod unix {
             .args(["-c", "umask 0; exec \"$@\"", "sh"])
             .arg(std::env::current_exe().unwrap());
         let mut process = Process::start_as(command, &home, Role::ReadAndWrite);
-        assert_eq!(process.says(), "read false");
-        assert_eq!(process.says(), "written true");
+        assert_eq!(process.next_line(), "read false");
+        assert_eq!(process.next_line(), "written true");
         let mode = |path: &str| fs::metadata(home.join(path)).unwrap().mode() & 0o777;
         for file in ["tokens.json", "upstream.json", "write.lock"] {
             assert_eq!(mode(&format!("oauth/docs/{file}")), 0o600, "{file}");

@@ -9,7 +9,7 @@ use super::child::GUARD;
 
 /// What it saw.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct Exchanges {
     /// How many tokens it has renewed.
     pub(crate) renewed: u64,
     /// Which tokens came that were not the last one given.
@@ -17,10 +17,10 @@ pub(crate) struct Seen {
 }
 
 /// Starts one for so many callers. The first token is `r0`.
-pub(crate) fn start(callers: usize) -> (SocketAddr, Arc<Mutex<Seen>>) {
+pub(crate) fn start(callers: usize) -> (SocketAddr, Arc<Mutex<Exchanges>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let seen = Arc::<Mutex<Seen>>::default();
+    let seen = Arc::<Mutex<Exchanges>>::default();
     let barrier = Arc::new(Barrier::new(callers));
     let shared = seen.clone();
     thread::spawn(move || {
@@ -32,7 +32,7 @@ pub(crate) fn start(callers: usize) -> (SocketAddr, Arc<Mutex<Seen>>) {
     (address, seen)
 }
 
-fn serve(mut stream: &TcpStream, barrier: &Barrier, seen: &Mutex<Seen>) {
+fn serve(mut stream: &TcpStream, barrier: &Barrier, seen: &Mutex<Exchanges>) {
     for line in BufReader::new(stream).lines() {
         let line = line.unwrap();
         let answer = if line == "wait" {
@@ -62,15 +62,15 @@ impl Caller {
 
     /// Returns when all callers have come here.
     pub(crate) fn wait_for_the_others(&mut self) {
-        self.ask("wait");
+        self.exchange("wait");
     }
 
     /// Trades a refresh token for the next.
     pub(crate) fn refresh(&mut self, token: &str) -> String {
-        self.ask(token)
+        self.exchange(token)
     }
 
-    fn ask(&mut self, question: &str) -> String {
+    fn exchange(&mut self, question: &str) -> String {
         writeln!(self.0.get_ref(), "{question}").unwrap();
         let mut answer = String::new();
         self.0.read_line(&mut answer).unwrap();

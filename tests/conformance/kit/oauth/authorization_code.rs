@@ -236,16 +236,16 @@ async fn expired_code_is_rejected() {
 #[tokio::test]
 async fn iss_parameter_can_be_missing_or_wrong() {
     let wrong = Iss::Wrong("https://example.com".to_owned());
-    for (iss, said) in [
+    for (iss, expected) in [
         (Iss::Off, json!(null)),
         (wrong, json!("https://example.com")),
     ] {
         let setup = setup(oauth::server().iss(iss)).await;
-        assert_eq!(setup.back(&setup.request("")).await["iss"], said);
+        assert_eq!(setup.back(&setup.request("")).await["iss"], expected);
         let refused = setup.back(&setup.request("admin")).await;
         assert_eq!(
             (&refused["error"], &refused["iss"]),
-            (&json!("invalid_scope"), &said)
+            (&json!("invalid_scope"), &expected)
         );
     }
 }

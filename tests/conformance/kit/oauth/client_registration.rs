@@ -9,12 +9,12 @@ use testkit::Endpoint;
 use testkit::oauth::{self, AuthMethod, Browser, Key, Registration, client, scopes};
 use testkit::raw::{self, Reply};
 
-async fn register(setup: &Setup, wanted: &Value) -> Answer {
+async fn register(setup: &Setup, metadata: &Value) -> Answer {
     let kind = ("content-type", "application/json");
     send(
         &setup.server.url_of("/register"),
         &[kind],
-        wanted.to_string(),
+        metadata.to_string(),
     )
     .await
 }
@@ -30,12 +30,12 @@ fn native() -> Value {
 
 /// `native()` with the members of `changes`.
 fn native_with(changes: Value) -> Value {
-    let mut wanted = native();
+    let mut metadata = native();
     let Value::Object(changes) = changes else {
         panic!("{changes} is no object");
     };
-    wanted.as_object_mut().unwrap().extend(changes);
-    wanted
+    metadata.as_object_mut().unwrap().extend(changes);
+    metadata
 }
 
 /// The parameters with which a person comes back who was sent by `client` for these scopes.
@@ -58,7 +58,7 @@ async fn valid_client_is_registered_and_invalid_one_is_rejected() {
 
     let redirect = |uri: &str| native_with(json!({"redirect_uris": [uri]}));
     let (metadata, uri) = ("invalid_client_metadata", "invalid_redirect_uri");
-    for (wanted, error) in [
+    for (metadata, error) in [
         (native_with(json!({"application_type": null})), uri),
         (native_with(json!({"application_type": "web"})), uri),
         (native_with(json!({"redirect_uris": []})), uri),
@@ -72,8 +72,8 @@ async fn valid_client_is_registered_and_invalid_one_is_rejected() {
         ),
         (json!("no object"), metadata),
     ] {
-        let answer = register(&setup, &wanted).await;
-        assert_eq!((answer.status, answer.error()), (400, error), "{wanted}");
+        let answer = register(&setup, &metadata).await;
+        assert_eq!((answer.status, answer.error()), (400, error), "{metadata}");
     }
 }
 
@@ -84,14 +84,14 @@ async fn registration_limits_the_scopes_of_a_client() {
     let limit = Registration::Limited(scopes("read write"));
     let limited = setup(server().registration(limit)).await;
     let named = native_with(json!({"scope": "read admin"}));
-    for (setup, wanted, kept, refused) in [
+    for (setup, metadata, kept, refused) in [
         (&open, native(), None, ""),
         (&open, named.clone(), Some("admin read"), "write"),
         (&limited, native(), Some("read write"), "admin"),
         (&limited, named, Some("read"), "write"),
     ] {
-        let answer = register(setup, &wanted).await;
-        assert_eq!(answer.body["scope"].as_str(), kept, "{wanted}");
+        let answer = register(setup, &metadata).await;
+        assert_eq!(answer.body["scope"].as_str(), kept, "{metadata}");
         let id = answer.text("client_id");
         let back = sent_by(setup, id, kept.unwrap_or("admin")).await;
         assert!(back["code"].is_string(), "{back}");
@@ -104,8 +104,8 @@ async fn registration_limits_the_scopes_of_a_client() {
 
 #[tokio::test]
 async fn client_must_use_its_registered_auth_method() {
-    let asked = oauth::server().registers_as(AuthMethod::Post);
-    let setup = setup(asked).await;
+    let builder = oauth::server().registers_as(AuthMethod::Post);
+    let setup = setup(builder).await;
     let answer = register(&setup, &native()).await;
     assert_eq!(
         answer.body["token_endpoint_auth_method"],
@@ -161,7 +161,7 @@ fn claims(id: &str, audience: &str) -> Value {
     json!({"iss": id, "sub": id, "aud": audience, "exp": now + 60, "jti": unique})
 }
 
-async fn ask(setup: &Setup, (header, form): &(String, Form)) -> Answer {
+async fn request_token(setup: &Setup, (header, form): &(String, Form)) -> Answer {
     let header = Some(("authorization", header.as_str())).filter(|(_, value)| !value.is_empty());
     let headers: Vec<_> = header.into_iter().collect();
     post(&setup.server.url_of("/token"), &headers, form).await
@@ -179,7 +179,7 @@ async fn client_credentials_require_client_authentication() {
     let setup = setup(builder).await;
     for (registered, id) in ["none", "basic", "post", "jwt"].into_iter().enumerate() {
         for (used, way) in credentials(&setup, id, &key).iter().enumerate() {
-            let answer = ask(&setup, way).await;
+            let answer = request_token(&setup, way).await;
             let expected = match used == registered {
                 true if id == "none" => (400, "unauthorized_client"),
                 true => (200, ""),
@@ -192,10 +192,13 @@ async fn client_credentials_require_client_authentication() {
     }
     let ways = credentials(&setup, "post", &key);
     let wrong = ways[2].1.clone().with("client_secret", "guess");
-    let answer = ask(&setup, &(String::new(), wrong)).await;
+    let answer = request_token(&setup, &(String::new(), wrong)).await;
     assert_eq!(answer.error(), "invalid_client");
     let both = (ways[1].0.clone(), ways[2].1.clone());
-    assert_eq!(ask(&setup, &both).await.error(), "invalid_request");
+    assert_eq!(
+        request_token(&setup, &both).await.error(),
+        "invalid_request"
+    );
     assert!(setup.server.secrets().contains(&secret.to_owned()));
 }
 
@@ -212,7 +215,7 @@ async fn client_assertion_is_checked_in_every_claim() {
     let form = credentials(&setup, "jwt", &key).remove(0).1;
     let answer = async |assertion: &str| {
         let form = asserted(form.clone(), assertion);
-        let answer = ask(&setup, &(String::new(), form)).await;
+        let answer = request_token(&setup, &(String::new(), form)).await;
         (answer.status, answer.error().to_owned())
     };
     let good = claims("jwt", &here);
@@ -246,7 +249,10 @@ async fn client_assertion_is_checked_in_every_claim() {
     }
     let form = form.with("client_id", "rsa");
     let signed = asserted(form, &rsa.sign(&claims("rsa", &here)));
-    assert_eq!(ask(&setup, &(String::new(), signed)).await.status, 200);
+    assert_eq!(
+        request_token(&setup, &(String::new(), signed)).await.status,
+        200
+    );
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ async fn protected_upstream_publishes_resource_metadata() {
 async fn challenge_and_document_can_be_set_by_a_test() {
     let setup = setup(oauth::server()).await;
     let text = Challenge::Text("Basic realm=\"x\", Bearer at={metadata}".to_owned());
-    for (challenge, said) in [
+    for (challenge, expected) in [
         (Challenge::WithoutMetadata, Some("Bearer".to_owned())),
         (Challenge::Missing, None),
         (text, Some("Basic realm=\"x\", Bearer at=".to_owned())),
@@ -142,11 +142,11 @@ async fn challenge_and_document_can_be_set_by_a_test() {
         assert_eq!(response.status(), 401);
         let header = response.headers().get("www-authenticate");
         let header = header.map(|header| header.to_str().unwrap());
-        let said = said.map(|said| match said.ends_with("at=") {
-            true => said + &upstream.metadata_url(),
-            false => said,
+        let expected = expected.map(|expected| match expected.ends_with("at=") {
+            true => expected + &upstream.metadata_url(),
+            false => expected,
         });
-        assert_eq!(header, said.as_deref());
+        assert_eq!(header, expected.as_deref());
         let document = get(&upstream.metadata_url()).await.body;
         assert_eq!(document["resource"], "https://example.com");
         assert_eq!(document["scopes_supported"], json!([]));

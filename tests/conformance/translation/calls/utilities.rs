@@ -102,7 +102,7 @@ pub(super) async fn progress_of_the_client_is_dropped(pairing: Pairing) {
 }
 
 /// A server whose calls of `t` wait until they are cancelled.
-pub(super) async fn waiting(builder: Builder) -> Upstream {
+pub(super) async fn server_with_hanging_calls(builder: Builder) -> Upstream {
     let server = builder.tool("t").tool("other").on_call(|call| async move {
         if call.request.tool() == "t" {
             call.cancelled().await;
@@ -114,7 +114,7 @@ pub(super) async fn waiting(builder: Builder) -> Upstream {
 
 pub(super) async fn cancellation_reaches_the_upstream(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = waiting(builder).await;
+        let server = server_with_hanging_calls(builder).await;
         let mut client = pairing.client(&server).await;
         let line = pairing.line(r#""c\u0031""#, "tools/call", "", r#""name":"t""#);
         client.send_line(line).await;
@@ -138,7 +138,7 @@ pub(super) async fn cancellation_reaches_the_upstream(pairing: Pairing) {
 }
 
 pub(super) async fn cancellation_closes_the_stream(pairing: Pairing) {
-    let server = waiting(pairing.server()).await;
+    let server = server_with_hanging_calls(pairing.server()).await;
     let mut client = pairing.client(&server).await;
     let id = client.send_call("t", json!({})).await;
     let call = server.wait_for_calls(1).await.remove(0);
@@ -155,8 +155,8 @@ pub(super) async fn cancellation_closes_the_stream(pairing: Pairing) {
 pub(super) async fn server_request_is_cancelled_by_the_upstream(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = builder.tool("t").on_call(|call| async move {
-            let ask = r#"{"jsonrpc":"2.0","id":"\u0071","method":"roots/list","params":{}}"#;
-            call.send(ask).await;
+            let request = r#"{"jsonrpc":"2.0","id":"\u0071","method":"roots/list","params":{}}"#;
+            call.send(request).await;
             let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q","reason":"\u00e9"}}"#;
             call.send(cancelled).await;
             br#"{"content":[]}"#.to_vec()
@@ -206,8 +206,8 @@ pub(super) async fn modern_client_receives_no_cancellation(pairing: Pairing) {
         let server = builder.tool("t").on_call(move |call| {
             let taken_back = gate.clone();
             async move {
-                let ask = r#"{"jsonrpc":"2.0","id":"q","method":"roots/list","params":{}}"#;
-                call.send(ask).await;
+                let request = r#"{"jsonrpc":"2.0","id":"q","method":"roots/list","params":{}}"#;
+                call.send(request).await;
                 let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q"}}"#;
                 call.send(cancelled).await;
                 call.stream().read().await;
@@ -223,8 +223,10 @@ pub(super) async fn modern_client_receives_no_cancellation(pairing: Pairing) {
             within("the proxy to read the cancellation", taken_back.passed()).await;
             let mut params = json!({"name": "t", "arguments": {}});
             params["requestState"] = first["result"]["requestState"].clone();
-            let asked = first["result"]["inputRequests"].as_object().unwrap();
-            let responses = asked.keys().map(|key| (key.clone(), json!({"roots": []})));
+            let input_requests = first["result"]["inputRequests"].as_object().unwrap();
+            let responses = input_requests
+                .keys()
+                .map(|key| (key.clone(), json!({"roots": []})));
             params["inputResponses"] = Value::Object(responses.collect());
             client.request_in_era("tools/call", params).await;
         }

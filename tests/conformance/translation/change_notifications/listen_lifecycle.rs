@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::{closed, filter_of, notifying, subscribable};
+use super::{
+    filter_of, server_with_list_changes, server_with_subscriptions, wait_until_filter_is_closed,
+};
 use crate::pairing::Pairing;
 use crate::translation::pairing::{SUBSCRIPTION, text};
 use testkit::json::{bytes_of, part};
@@ -10,7 +12,7 @@ use testkit::proxy::Client;
 use testkit::raw::Request;
 
 pub(super) async fn listen_is_unknown_to_legacy_clients(pairing: Pairing) {
-    let server = notifying(pairing.server()).start().await;
+    let server = server_with_list_changes(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     let filter = json!({"notifications": {"toolsListChanged": true}, "x": "own"});
@@ -37,7 +39,7 @@ async fn listen(pairing: Pairing, client: &mut Client, id: &str, filter: &str) -
 
 pub(super) async fn subscription_is_acknowledged_first(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = notifying(builder).start().await;
+        let server = server_with_list_changes(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         let before = client.received().len();
@@ -71,7 +73,7 @@ pub(super) async fn subscription_is_acknowledged_first(pairing: Pairing) {
 
 pub(super) async fn cancelled_subscription_gets_no_response(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = notifying(builder).start().await;
+        let server = server_with_list_changes(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         let filter = r#"{"toolsListChanged":true}"#;
@@ -102,7 +104,7 @@ pub(super) async fn cancelled_subscription_gets_no_response(pairing: Pairing) {
 /// Ends a subscription to a resource, and says that the upstream learns of it.
 pub(super) async fn subscription_ends_upstream(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = subscribable(builder).start().await;
+        let server = server_with_subscriptions(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         let filter = r#"{"resourceSubscriptions":["x://1"]}"#;
@@ -115,16 +117,16 @@ pub(super) async fn subscription_ends_upstream(pairing: Pairing) {
         let cancelled = json!({"requestId": "l1"});
         client.notify("notifications/cancelled", cancelled).await;
         if pairing.legacy_upstream() {
-            let asked = server.wait_for_request("resources/unsubscribe").await;
-            assert_eq!(asked.json()["params"]["uri"], "x://1");
+            let request = server.wait_for_request("resources/unsubscribe").await;
+            assert_eq!(request.json()["params"]["uri"], "x://1");
         } else {
-            closed(&server, &["x://1"]).await;
+            wait_until_filter_is_closed(&server, &["x://1"]).await;
         }
     }
 }
 
 pub(super) async fn subscription_gets_a_response_at_shutdown(pairing: Pairing) {
-    let server = notifying(pairing.server()).start().await;
+    let server = server_with_list_changes(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     listen(
@@ -145,7 +147,7 @@ pub(super) async fn subscription_gets_a_response_at_shutdown(pairing: Pairing) {
 
 pub(super) async fn lost_event_stream_is_reopened(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = notifying(builder).start().await;
+        let server = server_with_list_changes(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         if !pairing.legacy_client() {

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::{ALL, closed, filtered, notifying, subscribable};
+use super::{
+    ALL, server_with_list_changes, server_with_subscriptions, wait_for_filter,
+    wait_until_filter_is_closed,
+};
 use crate::pairing::Pairing;
 use crate::translation::pairing::{SUBSCRIPTION, text};
 use testkit::json::{bytes_of, part};
@@ -21,7 +24,7 @@ pub(super) async fn unsubscribe_reaches_the_owning_upstream(pairing: Pairing) {
 pub(super) async fn check_request_reaches_the_owning_upstream(pairing: Pairing, method: &str) {
     for (a, b) in pairing.servers().into_iter().zip(pairing.servers()) {
         let a = a.capabilities(ALL).result(method, "{}").start().await;
-        let b = subscribable(b)
+        let b = server_with_subscriptions(b)
             .result(method, r#"{ "x":1E2}"#)
             .start()
             .await;
@@ -35,28 +38,28 @@ pub(super) async fn check_request_reaches_the_owning_upstream(pairing: Pairing, 
         let line = pairing.line("7", method, "", r#""uri":"x:\/\/1", "x":[ ]"#);
         let answer = client.exchange(line, "7").await;
         assert!(part(&answer, &["result"]).is_some(), "{}", text(&answer));
-        let asked = b.wait_for_request(method).await;
-        assert_eq!(asked.json()["params"]["uri"], "x://1");
+        let request = b.wait_for_request(method).await;
+        assert_eq!(request.json()["params"]["uri"], "x://1");
         assert!(a.requests_of(method).is_empty());
     }
 }
 
 pub(super) async fn subscribe_becomes_a_filter(pairing: Pairing) {
-    let server = notifying(pairing.server()).start().await;
+    let server = server_with_list_changes(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     for uris in [&["x://1"][..], &["x://1", "x://2"]] {
         let uri = json!({"uri": uris.last().unwrap()});
         let response = client.request("resources/subscribe", uri).await;
         assert_eq!(response["result"], json!({}), "{response}");
-        filtered(&server, uris).await;
+        wait_for_filter(&server, uris).await;
     }
-    closed(&server, &["x://1"]).await;
+    wait_until_filter_is_closed(&server, &["x://1"]).await;
     assert!(server.requests_of("resources/subscribe").is_empty());
 }
 
 pub(super) async fn unsubscribe_removes_the_filter(pairing: Pairing) {
-    let server = notifying(pairing.server()).start().await;
+    let server = server_with_list_changes(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     for uri in ["x://1", "x://2"] {
@@ -68,7 +71,7 @@ pub(super) async fn unsubscribe_removes_the_filter(pairing: Pairing) {
         .request("resources/unsubscribe", json!({"uri": "x://1"}))
         .await;
     assert_eq!(response["result"], json!({}), "{response}");
-    filtered(&server, &["x://2"]).await;
+    wait_for_filter(&server, &["x://2"]).await;
     assert!(server.requests_of("resources/unsubscribe").is_empty());
 }
 
@@ -82,34 +85,35 @@ async fn listen_to_both(client: &mut testkit::proxy::Client) {
 
 pub(super) async fn filter_becomes_subscribe_requests(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = subscribable(builder).start().await;
+        let server = server_with_subscriptions(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         listen_to_both(&mut client).await;
         let is_subscription = |request: &Request| request.is("resources/subscribe");
-        let asked = server.raw.wait_for_count(2, is_subscription).await;
-        let asked: Vec<_> = asked
+        let request = server.raw.wait_for_count(2, is_subscription).await;
+        let request: Vec<_> = request
             .iter()
             .map(|r| r.json()["params"]["uri"].take())
             .collect();
-        assert!(asked.contains(&json!("x://1")) && asked.contains(&json!("x://2")));
+        assert!(request.contains(&json!("x://1")) && request.contains(&json!("x://2")));
     }
 }
 
 pub(super) async fn filter_reaches_the_upstream(pairing: Pairing) {
-    let server = notifying(pairing.server()).start().await;
+    let server = server_with_list_changes(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     listen_to_both(&mut client).await;
-    filtered(&server, &["x://1", "x://2"]).await;
+    wait_for_filter(&server, &["x://1", "x://2"]).await;
 }
 
 pub(super) async fn subscribe_error_passes_unchanged(pairing: Pairing) {
     let error = r#"{ "code":-32002,"message":"\u00e9","data":{"uri":"x://1"}}"#;
     for builder in pairing.servers() {
-        let server = notifying(builder).answers("resources/subscribe", move |request| {
-            crate::translation::pairing::answer(request, &format!(r#""error":{error}"#))
-        });
+        let server =
+            server_with_list_changes(builder).answers("resources/subscribe", move |request| {
+                crate::translation::pairing::answer(request, &format!(r#""error":{error}"#))
+            });
         let server = server.start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
@@ -120,7 +124,7 @@ pub(super) async fn subscribe_error_passes_unchanged(pairing: Pairing) {
 }
 
 pub(super) async fn unacknowledged_subscription_is_an_error(pairing: Pairing) {
-    let server = notifying(pairing.server())
+    let server = server_with_list_changes(pairing.server())
         .capabilities(UNSUBSCRIBABLE)
         .start()
         .await;
@@ -133,7 +137,7 @@ pub(super) async fn unacknowledged_subscription_is_an_error(pairing: Pairing) {
 }
 
 pub(super) async fn rejected_subscription_is_not_acknowledged(pairing: Pairing) {
-    let server = notifying(pairing.server());
+    let server = server_with_list_changes(pairing.server());
     let server = match pairing.legacy_upstream() {
         true => server.answers("resources/subscribe", |request| {
             crate::translation::pairing::answer(
@@ -157,7 +161,7 @@ pub(super) async fn rejected_subscription_is_not_acknowledged(pairing: Pairing) 
 pub(super) async fn update_passes_unchanged(pairing: Pairing) {
     let updated = r#"{ "jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"x:\/\/1","x":1E2}}"#;
     for builder in pairing.servers() {
-        let server = subscribable(builder).start().await;
+        let server = server_with_subscriptions(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         client
@@ -172,7 +176,7 @@ pub(super) async fn update_passes_unchanged(pairing: Pairing) {
 }
 
 pub(super) async fn update_loses_its_subscription_id(pairing: Pairing) {
-    let server = notifying(pairing.server()).start().await;
+    let server = server_with_list_changes(pairing.server()).start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
     client
@@ -191,7 +195,7 @@ pub(super) async fn update_loses_its_subscription_id(pairing: Pairing) {
 
 pub(super) async fn update_gets_a_subscription_id(pairing: Pairing) {
     for builder in pairing.servers() {
-        let server = subscribable(builder).start().await;
+        let server = server_with_subscriptions(builder).start().await;
         let mut client = pairing.client(&server).await;
         client.tool_names().await;
         let mut notification = client

@@ -26,7 +26,7 @@ pub(super) async fn client_capabilities_are_those_of_the_revision(pairing: Pairi
 }
 
 /// Calls `t` with `meta` and gives the bytes of `_meta` that come to the upstream.
-pub(super) async fn meta_that_comes(pairing: Pairing, meta: &str) -> String {
+pub(super) async fn received_meta(pairing: Pairing, meta: &str) -> String {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     let line = pairing.line("7", "tools/call", meta, r#""name":"t""#);
@@ -38,12 +38,12 @@ pub(super) async fn meta_that_comes(pairing: Pairing, meta: &str) -> String {
 pub(super) async fn protocol_keys_are_not_added(pairing: Pairing) {
     let level = format!(r#","{}":"info""#, META_KEYS[3]);
     let level = if pairing.legacy_client() { "" } else { &level };
-    let meta = meta_that_comes(pairing, &format!("{OWN_META}{level}")).await;
+    let meta = received_meta(pairing, &format!("{OWN_META}{level}")).await;
     assert_eq!(meta, format!("{{{OWN_META}}}"));
 }
 
 pub(super) async fn protocol_keys_are_added(pairing: Pairing) {
-    let meta = meta_that_comes(pairing, OWN_META).await;
+    let meta = received_meta(pairing, OWN_META).await;
     assert!(meta.contains(OWN_META), "{meta}");
     let meta: Value = serde_json::from_str(&meta).unwrap();
     assert_eq!(meta[META_KEYS[0]], "2026-07-28");

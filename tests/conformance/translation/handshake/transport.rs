@@ -40,10 +40,10 @@ pub(super) async fn request_headers_are_sent(pairing: Pairing) {
 }
 
 /// A tool whose argument `r` goes into the header `Mcp-Param-Region`.
-const MIRRORED: &str = r#"{"name":"t","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"Region"}}}}"#;
+const PARAM_HEADER_TOOL: &str = r#"{"name":"t","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"Region"}}}}"#;
 
 pub(super) async fn param_headers_are_not_sent(pairing: Pairing) {
-    let server = pairing.server().tool_raw(MIRRORED).start().await;
+    let server = pairing.server().tool_raw(PARAM_HEADER_TOOL).start().await;
     let mut client = pairing.client(&server).await;
     client.call("t", json!({"r": "eu"})).await;
     let call = &server.requests_of("tools/call")[0];
@@ -51,7 +51,7 @@ pub(super) async fn param_headers_are_not_sent(pairing: Pairing) {
 }
 
 pub(super) async fn param_headers_are_sent(pairing: Pairing) {
-    let server = pairing.server().tool_raw(MIRRORED).start().await;
+    let server = pairing.server().tool_raw(PARAM_HEADER_TOOL).start().await;
     let mut client = pairing.client(&server).await;
     for (argument, header) in [
         (json!({"r": "eu"}), Some("eu")),
@@ -71,7 +71,7 @@ pub(super) async fn stale_schema_is_refreshed(pairing: Pairing) {
     let server = server.tool("t").start().await;
     let mut client = pairing.client(&server).await;
     client.tool_names().await;
-    server.set_tools([MIRRORED]);
+    server.set_tools([PARAM_HEADER_TOOL]);
     let response = client.call("t", json!({"r": "eu"})).await;
     assert_eq!(text_of(&response), r#"t {"r":"eu"}"#);
     let calls = server.requests_of("tools/call");
@@ -124,7 +124,7 @@ pub(super) async fn session_ids_are_ignored(pairing: Pairing) {
 }
 
 /// A server that can be subscribed to and told a level.
-pub(super) async fn holding(pairing: Pairing) -> Upstream {
+pub(super) async fn stateful_server(pairing: Pairing) -> Upstream {
     let server = pairing.server().capabilities(EVERYTHING).tool("t");
     let server = server
         .offers("resources", [r#"{"uri":"x://1","name":"x"}"#])
@@ -134,7 +134,7 @@ pub(super) async fn holding(pairing: Pairing) -> Upstream {
 }
 
 pub(super) async fn session_state_is_restored(pairing: Pairing) {
-    let server = holding(pairing).await;
+    let server = stateful_server(pairing).await;
     let mut client = pairing.client(&server).await;
     client.wait_for_tools(&["t"]).await;
     let level = json!({"level": "warning"});
@@ -154,7 +154,7 @@ pub(super) async fn session_state_is_restored(pairing: Pairing) {
 }
 
 pub(super) async fn subscriptions_are_restored(pairing: Pairing) {
-    let server = holding(pairing).await;
+    let server = stateful_server(pairing).await;
     let mut client = pairing.client(&server).await;
     client.wait_for_tools(&["t"]).await;
     client

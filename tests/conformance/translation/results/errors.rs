@@ -28,7 +28,7 @@ pub(super) async fn errors_pass_unchanged(pairing: Pairing) {
 }
 
 /// What a read is answered with when the upstream answers it with this error.
-pub(super) async fn missing(pairing: Pairing, error: &'static str) -> String {
+pub(super) async fn read_missing_resource(pairing: Pairing, error: &'static str) -> String {
     let server = server(pairing);
     let server = server.answers("resources/read", move |read| {
         answer(read, &format!(r#""error":{error}"#))
@@ -44,18 +44,18 @@ pub(super) async fn missing_resource_error_passes_unchanged(pairing: Pairing) {
         r#"{"code":-32002,"message":"no","data":{ "uri":"x:\/\/1"}}"#,
         r#"{"code":-32602,"message":"no","data":{ "uri":"x:\/\/1"}}"#,
     ] {
-        assert_eq!(missing(pairing, error).await, error);
+        assert_eq!(read_missing_resource(pairing, error).await, error);
     }
 }
 
 pub(super) async fn missing_resource_error_gets_the_code_of_the_revision(pairing: Pairing) {
     let error = r#"{"message":"no", "code":-32002,"data":{ "uri":"x:\/\/1"}}"#;
     assert_eq!(
-        missing(pairing, error).await,
+        read_missing_resource(pairing, error).await,
         error.replace("-32002", "-32602")
     );
     let other = r#"{"message":"no", "code":-32603}"#;
-    assert_eq!(missing(pairing, other).await, other);
+    assert_eq!(read_missing_resource(pairing, other).await, other);
 }
 
 pub(super) async fn error_counts_with_any_http_status(pairing: Pairing) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::Ask;
+use super::ServerRequest;
 use crate::pairing::Pairing;
 use crate::translation::pairing::text;
 use testkit::json::{bytes_of, part};
@@ -15,60 +15,72 @@ use testkit::upstream::{self, Builder, ServerStream};
 
 /// Where a legacy server asks.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
+pub(super) enum RequestSource {
     /// On the stream of the call.
     Call,
     /// On the server's own stream, while the call is in flight.
-    Aside,
+    EventStream,
     /// On the one stream of HTTP+SSE.
     HttpSse,
 }
 
-pub(super) const PLACES: [Place; 3] = [Place::Call, Place::Aside, Place::HttpSse];
+pub(super) const REQUEST_SOURCES: [RequestSource; 3] = [
+    RequestSource::Call,
+    RequestSource::EventStream,
+    RequestSource::HttpSse,
+];
 
 /// The capabilities of a server that has something to ask for.
 pub(super) const OFFERED: &str = r#"{"tools":{},"prompts":{},"resources":{}}"#;
 
 /// What can be asked for beside tools.
-pub(super) fn offering(builder: Builder) -> Builder {
+pub(super) fn with_prompts_and_resources(builder: Builder) -> Builder {
     let builder = builder.capabilities(OFFERED);
     builder
         .offers("prompts", [r#"{"name":"p"}"#])
         .offers("resources", [r#"{"uri":"x://1","name":"x"}"#])
 }
 
-impl Place {
+impl RequestSource {
     /// A server whose tool `t` asks this under `id`, and answers as that of [`Place::server`] does.
-    pub(super) fn asking(self, id: &'static str, ask: &'static Ask) -> Builder {
+    pub(super) fn requesting_server(
+        self,
+        id: &'static str,
+        server_request: &'static ServerRequest,
+    ) -> Builder {
         self.server("t", "tools/call", move |stream| async move {
-            vec![stream.request(id, ask.method, ask.params).await]
+            vec![
+                stream
+                    .request(id, server_request.method, server_request.params)
+                    .await,
+            ]
         })
     }
 
-    /// A server that answers `method` with what `ask` heard of the client, as [`received`] gives it.
-    pub(super) fn server<F, R>(self, tool: &str, method: &str, ask: F) -> Builder
+    /// A server that answers `method` with what `server_request` heard of the client, as [`received`] gives it.
+    pub(super) fn server<F, R>(self, tool: &str, method: &str, respond: F) -> Builder
     where
         F: Fn(ServerStream) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Vec<Vec<u8>>> + Send + 'static,
     {
         let builder = match self {
-            Self::Call | Self::Aside => upstream::legacy(),
+            Self::Call | Self::EventStream => upstream::legacy(),
             Self::HttpSse => upstream::http_sse(),
         };
-        let builder = offering(builder).tool(tool).tool("other");
+        let builder = with_prompts_and_resources(builder).tool(tool).tool("other");
         builder.on_request(method, move |call| {
-            let ask = ask.clone();
+            let respond = respond.clone();
             async move {
                 if call.request.tool() == "other" {
                     return br#"{"content":[]}"#.to_vec();
                 }
                 let stream = match self {
-                    Self::Aside => call.event_stream().await,
+                    Self::EventStream => call.event_stream().await,
                     Self::Call | Self::HttpSse => call.stream(),
                 };
-                let received = ask(stream).await.into_iter().map(String::from_utf8);
+                let received = respond(stream).await.into_iter().map(String::from_utf8);
                 let received: Vec<_> = received.map(Result::unwrap).collect();
-                json!({"content": [], "messages": [], "contents": [], "heard": received})
+                json!({"content": [], "messages": [], "contents": [], "responses": received})
                     .to_string()
                     .into_bytes()
             }
@@ -77,28 +89,34 @@ impl Place {
 }
 
 /// What such a server heard, as it came.
-pub(super) fn received(response: &Value) -> Vec<String> {
-    serde_json::from_value(response["result"]["heard"].clone())
+pub(super) fn responses_in(response: &Value) -> Vec<String> {
+    serde_json::from_value(response["result"]["responses"].clone())
         .unwrap_or_else(|error| panic!("{error} in {response}"))
 }
 
-pub(super) fn received_in(line: &[u8]) -> Vec<String> {
-    received(&serde_json::from_slice(line).unwrap())
+pub(super) fn responses_in_line(line: &[u8]) -> Vec<String> {
+    responses_in(&serde_json::from_slice(line).unwrap())
 }
 
 /// A result that asks for these, by key (the inside of a JSON string), with this state.
-pub(super) fn required(asks: &[(&str, &Ask)], state: Option<&str>) -> String {
-    let asks = asks.iter().map(|(key, Ask { method, params, .. })| {
-        format!(r#""{key}":{{ "method":"{method}","params":{params}}}"#)
-    });
-    let asks: Vec<_> = asks.collect();
+pub(super) fn input_required_result(
+    server_requests: &[(&str, &ServerRequest)],
+    state: Option<&str>,
+) -> String {
+    let server_requests =
+        server_requests
+            .iter()
+            .map(|(key, ServerRequest { method, params, .. })| {
+                format!(r#""{key}":{{ "method":"{method}","params":{params}}}"#)
+            });
+    let server_requests: Vec<_> = server_requests.collect();
     let state = state.map(|state| format!(r#","requestState": {state}"#));
-    let asks = match asks.is_empty() {
+    let server_requests = match server_requests.is_empty() {
         true => String::new(),
-        false => format!(r#","inputRequests":{{{}}}"#, asks.join(", ")),
+        false => format!(r#","inputRequests":{{{}}}"#, server_requests.join(", ")),
     };
     let state = state.unwrap_or_default();
-    format!(r#"{{ "resultType":"input_required"{asks}{state},"x":1E2}}"#)
+    format!(r#"{{ "resultType":"input_required"{server_requests}{state},"x":1E2}}"#)
 }
 
 /// Panics unless the call of such a server is done.
@@ -109,14 +127,14 @@ pub(super) fn assert_done(answer: &[u8]) {
 }
 
 /// A modern server that asks for these things, one after the other, and then is `done`.
-pub(super) fn asking(pairing: Pairing, rounds: Vec<String>) -> Builder {
-    let server = offering(pairing.server()).tool("t");
-    server.reply_with(round(rounds))
+pub(super) fn input_requiring_server(pairing: Pairing, rounds: Vec<String>) -> Builder {
+    let server = with_prompts_and_resources(pairing.server()).tool("t");
+    server.reply_with(respond_in_rounds(rounds))
 }
 
 /// Answers a first request with the first of `rounds`, each retry with the next, and the last
 /// with a result.
-pub(super) fn round(rounds: Vec<String>) -> impl Fn(&Request) -> Vec<u8> + Send + Sync {
+pub(super) fn respond_in_rounds(rounds: Vec<String>) -> impl Fn(&Request) -> Vec<u8> + Send + Sync {
     let count = std::sync::atomic::AtomicUsize::new(0);
     move |_| {
         let index = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -129,11 +147,11 @@ pub(super) fn round(rounds: Vec<String>) -> impl Fn(&Request) -> Vec<u8> + Send 
 /// that asked, and the responses, JSON.
 pub(super) async fn call(client: &mut Client, tool: &str, retry: Option<(&[u8], &str)>) -> Vec<u8> {
     let members = format!(r#""name":"{tool}","arguments":{{"x":1}}"#);
-    ask_for(client, "tools/call", &members, retry).await
+    request_with_retry(client, "tools/call", &members, retry).await
 }
 
 /// As [`call`], of any method; `members` are those of the parameters.
-pub(super) async fn ask_for(
+pub(super) async fn request_with_retry(
     client: &mut Client,
     method: &str,
     members: &str,
@@ -143,7 +161,7 @@ pub(super) async fn ask_for(
     client.answer_to(&id).await
 }
 
-/// As [`ask_for`], without waiting for the answer; gives the id.
+/// As [`request_with_retry`], without waiting for the answer; gives the id.
 pub(super) async fn send(
     client: &mut Client,
     method: &str,
@@ -152,13 +170,13 @@ pub(super) async fn send(
 ) -> String {
     let members = match retry {
         None => members.to_owned(),
-        Some((asked, responses)) => {
-            let state = bytes_of(asked, &["result", "requestState"]);
+        Some((input_required, responses)) => {
+            let state = bytes_of(input_required, &["result", "requestState"]);
             format!(r#"{members},"inputResponses":{responses},"requestState":{state}"#)
         }
     };
     let id = format!("{}", 1000 + client.received().len());
-    let capabilities = super::everything().to_string();
+    let capabilities = super::all_capabilities().to_string();
     let line = Pairing::ModernToModern.line_with(&capabilities, &id, method, "", &members);
     client.send_line(line).await;
     id

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::harness::*;
-use super::{Ask, ELICITATION, ROOTS, SAMPLING, everything};
+use super::{ELICITATION, ROOTS, SAMPLING, ServerRequest, all_capabilities};
 use crate::pairing::Pairing;
 use crate::translation::pairing::text;
 use testkit::gate::Gate;
@@ -13,16 +13,16 @@ use testkit::raw::Request;
 const ERROR: &str = r#"{ "code":-1,"message":"\u00e9","data":[1.0]}"#;
 
 pub(super) async fn client_error_passes_unchanged(pairing: Pairing) {
-    for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
-        let server = Place::Call.asking(r#""q\/""#, ask);
+    for server_request in [&ELICITATION, &SAMPLING, &ROOTS] {
+        let server = RequestSource::Call.requesting_server(r#""q\/""#, server_request);
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let id = client.send_call("t", json!({})).await;
-        let request = client.incoming_line(ask.method).await;
+        let request = client.incoming_line(server_request.method).await;
         client
             .answer(&request, &format!(r#""error":{ERROR}"#))
             .await;
-        let received = received(&client.response(id).await);
+        let received = responses_in(&client.response(id).await);
         let expected = format!(r#"{{"jsonrpc":"2.0","id":"q\/","error":{ERROR}}}"#);
         assert_eq!(received, [expected]);
     }
@@ -30,12 +30,17 @@ pub(super) async fn client_error_passes_unchanged(pairing: Pairing) {
 
 /// A legacy client answers what a modern server asks with an error; gives the answer of the
 /// call, and how often it came to the server, with what was sent last.
-async fn refused(pairing: Pairing, ask: &'static Ask) -> (Vec<u8>, Vec<Vec<u8>>) {
-    let asked = required(&[("k", ask)], Some(r#""s""#));
-    let server = asking(pairing, vec![asked]).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+async fn respond_with_error(
+    pairing: Pairing,
+    server_request: &'static ServerRequest,
+) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let input_required = input_required_result(&[("k", server_request)], Some(r#""s""#));
+    let server = input_requiring_server(pairing, vec![input_required])
+        .start()
+        .await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let id = client.send_call("t", json!({})).await;
-    let request = client.incoming_line(ask.method).await;
+    let request = client.incoming_line(server_request.method).await;
     client
         .answer(&request, &format!(r#""error":{ERROR}"#))
         .await;
@@ -44,25 +49,25 @@ async fn refused(pairing: Pairing, ask: &'static Ask) -> (Vec<u8>, Vec<Vec<u8>>)
 }
 
 pub(super) async fn client_error_counts_as_cancelled(pairing: Pairing) {
-    let (answer, calls) = refused(pairing, &ELICITATION).await;
+    let (answer, calls) = respond_with_error(pairing, &ELICITATION).await;
     assert_done(&answer);
     let result = bytes_of(&calls[1], &["params", "inputResponses", "k"]);
     assert_eq!(result, r#"{"action":"cancel"}"#);
 }
 
 pub(super) async fn client_error_fails_the_call(pairing: Pairing) {
-    for ask in [&SAMPLING, &ROOTS] {
-        let (answer, calls) = refused(pairing, ask).await;
+    for server_request in [&SAMPLING, &ROOTS] {
+        let (answer, calls) = respond_with_error(pairing, server_request).await;
         assert_eq!(bytes_of(&answer, &["error"]), ERROR);
         assert_eq!(calls.len(), 1);
     }
 }
 
 pub(super) async fn missing_response_is_requested_again(pairing: Pairing) {
-    for place in PLACES {
-        let server = place.asking("7", &ROOTS);
+    for source in REQUEST_SOURCES {
+        let server = source.requesting_server("7", &ROOTS);
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let first = call(&mut client, "t", None).await;
         let again = call(&mut client, "t", Some((&first, r#"{"other":{}}"#))).await;
         let (key, request) = only_request(&again);
@@ -70,16 +75,16 @@ pub(super) async fn missing_response_is_requested_again(pairing: Pairing) {
         assert!(server.responses().is_empty());
         let responses = format!("{{{key}:{}}}", ROOTS.result);
         let last = call(&mut client, "t", Some((&again, &responses))).await;
-        let received = received_in(&last);
+        let received = responses_in_line(&last);
         assert_eq!(bytes_of(received[0].as_bytes(), &["result"]), ROOTS.result);
         assert_eq!(server.calls().len(), 1);
     }
 }
 
 pub(super) async fn request_state_is_accepted_once(pairing: Pairing) {
-    let server = Place::Call.asking("7", &ROOTS);
+    let server = RequestSource::Call.requesting_server("7", &ROOTS);
     let server = server.start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let forged = br#"{"result":{"requestState":"of nobody"}}"#;
     let answer = call(&mut client, "t", Some((forged, "{}"))).await;
     assert_eq!(bytes_of(&answer, &["error", "code"]), "-32602");
@@ -105,8 +110,8 @@ pub(super) async fn request_state_is_accepted_once(pairing: Pairing) {
 }
 
 pub(super) async fn request_state_is_checked_by_the_upstream(pairing: Pairing) {
-    let server = asking(pairing, Vec::new()).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let server = input_requiring_server(pairing, Vec::new()).start().await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let own = br#"{"result":{"requestState":"of n\u006fbody"}}"#;
     let answer = call(&mut client, "t", Some((own, r#"{"k":{ }}"#))).await;
     assert_done(&answer);
@@ -122,23 +127,25 @@ pub(super) async fn request_state_is_checked_by_the_upstream(pairing: Pairing) {
 }
 
 pub(super) async fn undeclared_server_request_is_rejected(pairing: Pairing) {
-    for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
-        for place in PLACES {
-            let server = place.asking("7", ask);
+    for server_request in [&ELICITATION, &SAMPLING, &ROOTS] {
+        for source in REQUEST_SOURCES {
+            let server = source.requesting_server("7", server_request);
             let server = server.start().await;
             let mut client = pairing.client(&server).await;
-            let received = received(&client.call("t", json!({})).await);
+            let received = responses_in(&client.call("t", json!({})).await);
             let code = bytes_of(received[0].as_bytes(), &["error", "code"]);
-            assert_eq!(code, "-32601", "{}", ask.method);
+            assert_eq!(code, "-32601", "{}", server_request.method);
             assert!(client.server_requests().is_empty());
         }
     }
 }
 
 pub(super) async fn undeclared_input_request_fails_the_call(pairing: Pairing) {
-    for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
-        let asked = required(&[("k", ask)], Some(r#""s""#));
-        let server = asking(pairing, vec![asked]).start().await;
+    for server_request in [&ELICITATION, &SAMPLING, &ROOTS] {
+        let input_required = input_required_result(&[("k", server_request)], Some(r#""s""#));
+        let server = input_requiring_server(pairing, vec![input_required])
+            .start()
+            .await;
         let mut client = pairing.client(&server).await;
         let response = client.call("t", json!({})).await;
         assert_eq!(response["error"]["code"], -31006, "{response}");
@@ -149,39 +156,42 @@ pub(super) async fn undeclared_input_request_fails_the_call(pairing: Pairing) {
 }
 
 pub(super) async fn server_request_outside_of_calls_reaches_the_client(pairing: Pairing) {
-    for place in [Place::Aside, Place::HttpSse] {
-        for ask in [&ELICITATION, &SAMPLING, &ROOTS] {
-            let server = place.server("t", "tools/call", |_| async { Vec::new() });
+    for source in [RequestSource::EventStream, RequestSource::HttpSse] {
+        for server_request in [&ELICITATION, &SAMPLING, &ROOTS] {
+            let server = source.server("t", "tools/call", |_| async { Vec::new() });
             let server = server.start().await;
-            let mut client = pairing.client_with(&server, everything()).await;
+            let mut client = pairing.client_with(&server, all_capabilities()).await;
             client.tool_names().await;
             let stream = server.event_stream().await;
-            let asked =
-                tokio::spawn(
-                    async move { stream.request(r#""q\/""#, ask.method, ask.params).await },
-                );
-            let request = client.incoming_line(ask.method).await;
-            assert_eq!(bytes_of(&request, &["params"]), ask.params);
-            client.answer_with(&request, ask.result).await;
-            let received = asked.await.unwrap();
-            assert_eq!(bytes_of(&received, &["result"]), ask.result);
+            let response = tokio::spawn(async move {
+                stream
+                    .request(r#""q\/""#, server_request.method, server_request.params)
+                    .await
+            });
+            let request = client.incoming_line(server_request.method).await;
+            assert_eq!(bytes_of(&request, &["params"]), server_request.params);
+            client.answer_with(&request, server_request.result).await;
+            let received = response.await.unwrap();
+            assert_eq!(bytes_of(&received, &["result"]), server_request.result);
         }
     }
 }
 
 pub(super) async fn server_request_outside_of_calls_is_not_forwarded(pairing: Pairing) {
-    for place in [Place::Aside, Place::HttpSse] {
-        let server = place.server("t", "tools/call", |_| async { Vec::new() });
+    for source in [RequestSource::EventStream, RequestSource::HttpSse] {
+        let server = source.server("t", "tools/call", |_| async { Vec::new() });
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         client.call("t", json!({})).await;
         let stream = server.event_stream().await;
         let received = stream
             .request("7", ELICITATION.method, ELICITATION.params)
             .await;
         assert_eq!(bytes_of(&received, &["result"]), r#"{"action":"cancel"}"#);
-        for ask in [&SAMPLING, &ROOTS] {
-            let received = stream.request("8", ask.method, ask.params).await;
+        for server_request in [&SAMPLING, &ROOTS] {
+            let received = stream
+                .request("8", server_request.method, server_request.params)
+                .await;
             assert_eq!(bytes_of(&received, &["error", "code"]), "-32601");
         }
         assert!(client.server_requests().is_empty());
@@ -189,10 +199,10 @@ pub(super) async fn server_request_outside_of_calls_is_not_forwarded(pairing: Pa
 }
 
 pub(super) async fn cancelled_call_is_cancelled_upstream(pairing: Pairing) {
-    for place in PLACES {
-        let server = place.asking("7", &ROOTS);
+    for source in REQUEST_SOURCES {
+        let server = source.requesting_server("7", &ROOTS);
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let id = client.send_call("t", json!({})).await;
         client.incoming_line(ROOTS.method).await;
         client.cancel(id).await;
@@ -204,9 +214,11 @@ pub(super) async fn cancelled_call_is_cancelled_upstream(pairing: Pairing) {
 }
 
 pub(super) async fn cancelled_call_is_not_retried(pairing: Pairing) {
-    let asked = required(&[("k", &ROOTS)], Some(r#""s""#));
-    let server = asking(pairing, vec![asked]).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let input_required = input_required_result(&[("k", &ROOTS)], Some(r#""s""#));
+    let server = input_requiring_server(pairing, vec![input_required])
+        .start()
+        .await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let id = client.send_call("t", json!({})).await;
     let request = client.incoming_line(ROOTS.method).await;
     client.cancel(id).await;
@@ -223,10 +235,10 @@ pub(super) async fn cancelled_call_is_not_retried(pairing: Pairing) {
 }
 
 pub(super) async fn cancelled_retry_is_cancelled_upstream(pairing: Pairing) {
-    for place in PLACES {
+    for source in REQUEST_SOURCES {
         let gate = Gate::closed();
         let held = gate.clone();
-        let server = place.server("t", "tools/call", move |stream| {
+        let server = source.server("t", "tools/call", move |stream| {
             let held = held.clone();
             async move {
                 let received = stream.request("7", ROOTS.method, ROOTS.params).await;
@@ -235,7 +247,7 @@ pub(super) async fn cancelled_retry_is_cancelled_upstream(pairing: Pairing) {
             }
         });
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let first = call(&mut client, "t", None).await;
         let responses = format!("{{{}:{}}}", only_request(&first).0, ROOTS.result);
         let members = r#""name":"t","arguments":{"x":1}"#;

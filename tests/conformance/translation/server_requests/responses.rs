@@ -4,7 +4,7 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 
 use super::harness::*;
-use super::{ELICITATION, ROOTS, SAMPLING, everything};
+use super::{ELICITATION, ROOTS, SAMPLING, all_capabilities};
 use crate::pairing::Pairing;
 use testkit::json::{bytes_of, part};
 use testkit::proxy::Client;
@@ -24,44 +24,44 @@ async fn answered_by_retry(
 ) -> (Vec<u8>, Vec<u8>) {
     let members = params.to_string();
     let members = &members[1..members.len() - 1];
-    let first = ask_for(client, method, members, None).await;
+    let first = request_with_retry(client, method, members, None).await;
     let answers = format!("{{{}:{}}}", only_request(&first).0, ROOTS.result);
-    let last = ask_for(client, method, members, Some((&first, &answers))).await;
+    let last = request_with_retry(client, method, members, Some((&first, &answers))).await;
     (first, last)
 }
 
 /// A legacy server asks during `method`.
 pub(super) async fn check_server_request_during(pairing: Pairing, method: &str, params: Value) {
-    for place in PLACES {
-        let server = place.server("t", method, |stream| async move {
+    for source in REQUEST_SOURCES {
+        let server = source.server("t", method, |stream| async move {
             vec![stream.request("7", ROOTS.method, ROOTS.params).await]
         });
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         client.tool_names().await;
         let answer = if pairing.legacy_client() {
             answered_by_request(&mut client, method, &params).await
         } else {
             answered_by_retry(&mut client, method, &params).await.1
         };
-        let received = received_in(&answer).remove(0);
+        let received = responses_in_line(&answer).remove(0);
         assert_eq!(bytes_of(received.as_bytes(), &["result"]), ROOTS.result);
     }
 }
 
 /// A modern server asks during `method`.
 pub(super) async fn check_input_request_during(pairing: Pairing, method: &str, params: Value) {
-    let asked = required(&[("k", &ROOTS)], Some(r#""s""#));
-    let server = offering(pairing.server()).tool("t");
-    let server = server.answers(method, round(vec![asked.clone()]));
+    let input_required = input_required_result(&[("k", &ROOTS)], Some(r#""s""#));
+    let server = with_prompts_and_resources(pairing.server()).tool("t");
+    let server = server.answers(method, respond_in_rounds(vec![input_required.clone()]));
     let server = server.start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     client.tool_names().await;
     let answer = if pairing.legacy_client() {
         answered_by_request(&mut client, method, &params).await
     } else {
         let (first, last) = answered_by_retry(&mut client, method, &params).await;
-        assert_eq!(bytes_of(&first, &["result"]), asked);
+        assert_eq!(bytes_of(&first, &["result"]), input_required);
         last
     };
     assert_done(&answer);
@@ -72,9 +72,9 @@ pub(super) async fn check_input_request_during(pairing: Pairing, method: &str, p
 }
 
 pub(super) async fn concurrent_requests_are_answered_in_any_order(pairing: Pairing) {
-    for place in PLACES {
-        let server = two_at_once(place).start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+    for source in REQUEST_SOURCES {
+        let server = server_with_two_requests(source).start().await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let call = client.send_call("t", json!({})).await;
         let sampling = client.incoming_line(SAMPLING.method).await;
         let roots = client.incoming_line(ROOTS.method).await;
@@ -83,13 +83,13 @@ pub(super) async fn concurrent_requests_are_answered_in_any_order(pairing: Pairi
             client.answer_with(&request, result).await;
         }
         let response = client.response(call).await;
-        assert_both_received(&received(&response));
+        assert_both_received(&responses_in(&response));
     }
 }
 
 /// A server that asks two things at once, under the ids 7 and 8.
-fn two_at_once(place: Place) -> testkit::upstream::Builder {
-    place.server("t", "tools/call", |stream| async move {
+fn server_with_two_requests(source: RequestSource) -> testkit::upstream::Builder {
+    source.server("t", "tools/call", |stream| async move {
         let sampling = stream.request("7", SAMPLING.method, SAMPLING.params);
         let roots = stream.request("8", ROOTS.method, ROOTS.params);
         let (sampling, roots) = join(sampling, roots).await;
@@ -103,9 +103,11 @@ fn assert_both_received(received: &[String]) {
 }
 
 pub(super) async fn input_requests_are_answered_in_any_order(pairing: Pairing) {
-    let asked = required(&[("s", &SAMPLING), ("r", &ROOTS)], None);
-    let server = asking(pairing, vec![asked]).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let input_required = input_required_result(&[("s", &SAMPLING), ("r", &ROOTS)], None);
+    let server = input_requiring_server(pairing, vec![input_required])
+        .start()
+        .await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let id = client.send_call("t", json!({})).await;
     let sampling = client.incoming_line(SAMPLING.method).await;
     let roots = client.incoming_line(ROOTS.method).await;
@@ -121,9 +123,9 @@ pub(super) async fn input_requests_are_answered_in_any_order(pairing: Pairing) {
 }
 
 pub(super) async fn concurrent_requests_are_answered_by_key(pairing: Pairing) {
-    for place in PLACES {
-        let server = two_at_once(place).start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+    for source in REQUEST_SOURCES {
+        let server = server_with_two_requests(source).start().await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let mut answer = call(&mut client, "t", None).await;
         // Both may come in one result or in two.
         while part(&answer, &["result", "resultType"]) == Some(r#""input_required""#) {
@@ -139,13 +141,13 @@ pub(super) async fn concurrent_requests_are_answered_by_key(pairing: Pairing) {
             let responses = format!("{{{}}}", responses.collect::<Vec<_>>().join(","));
             answer = call(&mut client, "t", Some((&answer, &responses))).await;
         }
-        assert_both_received(&received_in(&answer));
+        assert_both_received(&responses_in_line(&answer));
     }
 }
 
 pub(super) async fn successive_requests_are_answered(pairing: Pairing) {
-    for place in PLACES {
-        let server = place.server("t", "tools/call", |stream| async move {
+    for source in REQUEST_SOURCES {
+        let server = source.server("t", "tools/call", |stream| async move {
             let mut received = Vec::new();
             for id in ["7", "8"] {
                 received.push(
@@ -157,14 +159,14 @@ pub(super) async fn successive_requests_are_answered(pairing: Pairing) {
             received
         });
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let results = [r#"{"action":"accept"}"#, r#"{"action":"decline"}"#];
         let received = if pairing.legacy_client() {
             let id = client.send_call("t", json!({})).await;
             for result in results {
                 client.answer_next(ELICITATION.method, result).await;
             }
-            received(&client.response(id).await)
+            responses_in(&client.response(id).await)
         } else {
             let mut answer = call(&mut client, "t", None).await;
             for result in results {
@@ -172,7 +174,7 @@ pub(super) async fn successive_requests_are_answered(pairing: Pairing) {
                 let responses = format!("{{{key}:{result}}}");
                 answer = call(&mut client, "t", Some((&answer, &responses))).await;
             }
-            received_in(&answer)
+            responses_in_line(&answer)
         };
         let of = |index: usize| bytes_of(received[index].as_bytes(), &["result"]);
         assert_eq!([of(0), of(1)], results);
@@ -182,9 +184,12 @@ pub(super) async fn successive_requests_are_answered(pairing: Pairing) {
 
 pub(super) async fn successive_input_requests_are_answered(pairing: Pairing) {
     let rounds = [r#""one""#, r#""two""#];
-    let asked = rounds.map(|state| required(&[("k", &ELICITATION)], Some(state)));
-    let server = asking(pairing, asked.to_vec()).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let input_required =
+        rounds.map(|state| input_required_result(&[("k", &ELICITATION)], Some(state)));
+    let server = input_requiring_server(pairing, input_required.to_vec())
+        .start()
+        .await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let results = [r#"{"action":"accept"}"#, r#"{"action":"decline"}"#];
     if pairing.legacy_client() {
         let id = client.send_call("t", json!({})).await;
@@ -212,9 +217,11 @@ pub(super) async fn successive_input_requests_are_answered(pairing: Pairing) {
 }
 
 pub(super) async fn state_without_requests_is_sent_back(pairing: Pairing) {
-    let asked = required(&[], Some(r#""s\u0031""#));
-    let server = asking(pairing, vec![asked]).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let input_required = input_required_result(&[], Some(r#""s\u0031""#));
+    let server = input_requiring_server(pairing, vec![input_required])
+        .start()
+        .await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let response = client.call("t", json!({})).await;
     assert_eq!(response["result"]["done"], true, "{response}");
     let retry = server.calls().pop().unwrap();
@@ -227,11 +234,13 @@ pub(super) async fn state_without_requests_is_sent_back(pairing: Pairing) {
 }
 
 pub(super) async fn state_without_requests_passes_unchanged(pairing: Pairing) {
-    let asked = required(&[], Some(r#""s\u0031""#));
-    let server = asking(pairing, vec![asked.clone()]).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let input_required = input_required_result(&[], Some(r#""s\u0031""#));
+    let server = input_requiring_server(pairing, vec![input_required.clone()])
+        .start()
+        .await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let answer = call(&mut client, "t", None).await;
-    assert_eq!(bytes_of(&answer, &["result"]), asked);
+    assert_eq!(bytes_of(&answer, &["result"]), input_required);
 }
 
 pub(super) async fn declined_and_cancelled_results_pass_unchanged(pairing: Pairing) {
@@ -248,25 +257,27 @@ pub(super) async fn declined_and_cancelled_results_pass_unchanged(pairing: Pairi
 }
 
 async fn decline_server_request(pairing: Pairing, result: &'static str) -> String {
-    let server = Place::Call.asking("7", &ELICITATION);
+    let server = RequestSource::Call.requesting_server("7", &ELICITATION);
     let server = server.start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let received = if pairing.legacy_client() {
         let id = client.send_call("t", json!({})).await;
         client.answer_next(ELICITATION.method, result).await;
-        received(&client.response(id).await)
+        responses_in(&client.response(id).await)
     } else {
         let first = call(&mut client, "t", None).await;
         let responses = format!("{{{}:{result}}}", only_request(&first).0);
-        received_in(&call(&mut client, "t", Some((&first, &responses))).await)
+        responses_in_line(&call(&mut client, "t", Some((&first, &responses))).await)
     };
     bytes_of(received[0].as_bytes(), &["result"]).to_owned()
 }
 
 async fn decline_input_request(pairing: Pairing, result: &'static str) -> String {
-    let asked = required(&[("k", &ELICITATION)], Some(r#""s""#));
-    let server = asking(pairing, vec![asked]).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let input_required = input_required_result(&[("k", &ELICITATION)], Some(r#""s""#));
+    let server = input_requiring_server(pairing, vec![input_required])
+        .start()
+        .await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     if pairing.legacy_client() {
         let id = client.send_call("t", json!({})).await;
         client.answer_next(ELICITATION.method, result).await;

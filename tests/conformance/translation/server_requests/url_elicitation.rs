@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 
 use super::harness::*;
-use super::{Ask, everything};
+use super::{ServerRequest, all_capabilities};
 use crate::pairing::Pairing;
-use crate::translation::pairing::{answer, says, text};
+use crate::translation::pairing::{answer, text, text_result};
 use testkit::json::{bytes_of, part, text_of};
 
 /// As a legacy server asks.
-const WITH_ID: Ask = Ask {
+const WITH_ID: ServerRequest = ServerRequest {
     method: "elicitation/create",
     params: r#"{ "mode":"url","elicitationId":"e\u0031" ,"url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}"#,
     result: r#"{"action":"accept"}"#,
 };
 
 /// As a modern server asks.
-const WITHOUT_ID: Ask = Ask {
+const WITHOUT_ID: ServerRequest = ServerRequest {
     method: "elicitation/create",
     params: r#"{ "mode":"url","url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}"#,
     result: r#"{"action":"accept"}"#,
@@ -30,9 +30,11 @@ pub(super) async fn url_elicitation_passes_unchanged(pairing: Pairing) {
 }
 
 pub(super) async fn url_elicitation_gets_an_id(pairing: Pairing) {
-    let asked = required(&[("k", &WITHOUT_ID)], Some(r#""s""#));
-    let server = asking(pairing, vec![asked]).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let input_required = input_required_result(&[("k", &WITHOUT_ID)], Some(r#""s""#));
+    let server = input_requiring_server(pairing, vec![input_required])
+        .start()
+        .await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let id = client.send_call("t", json!({})).await;
     let request = client.incoming_line(WITHOUT_ID.method).await;
     let params = bytes_of(&request, &["params"]);
@@ -45,10 +47,10 @@ pub(super) async fn url_elicitation_gets_an_id(pairing: Pairing) {
 }
 
 pub(super) async fn url_elicitation_loses_its_id(pairing: Pairing) {
-    for place in PLACES {
-        let server = place.asking("7", &WITH_ID);
+    for source in REQUEST_SOURCES {
+        let server = source.requesting_server("7", &WITH_ID);
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let first = call(&mut client, "t", None).await;
         let (key, request) = only_request(&first);
         assert_eq!(part(request.as_bytes(), &["params", "elicitationId"]), None);
@@ -56,7 +58,7 @@ pub(super) async fn url_elicitation_loses_its_id(pairing: Pairing) {
         assert!(request.contains(rest), "{request}");
         let responses = format!("{{{key}:{}}}", WITH_ID.result);
         let last = call(&mut client, "t", Some((&first, &responses))).await;
-        let received = received_in(&last);
+        let received = responses_in_line(&last);
         assert_eq!(
             bytes_of(received[0].as_bytes(), &["result"]),
             WITH_ID.result
@@ -67,14 +69,14 @@ pub(super) async fn url_elicitation_loses_its_id(pairing: Pairing) {
 const COMPLETE: &str = r#"{ "jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"e\u0031","x":1E2}}"#;
 
 pub(super) async fn completion_notification_passes_unchanged(pairing: Pairing) {
-    for place in PLACES {
-        let server = place.server("t", "tools/call", |stream| async move {
+    for source in REQUEST_SOURCES {
+        let server = source.server("t", "tools/call", |stream| async move {
             let received = stream.request("7", WITH_ID.method, WITH_ID.params).await;
             stream.send(COMPLETE).await;
             vec![received]
         });
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let id = client.send_call("t", json!({})).await;
         client.answer_next(WITH_ID.method, WITH_ID.result).await;
         let line = client
@@ -86,15 +88,15 @@ pub(super) async fn completion_notification_passes_unchanged(pairing: Pairing) {
 }
 
 pub(super) async fn completion_notification_is_dropped(pairing: Pairing) {
-    for place in PLACES {
-        let server = place.server("t", "tools/call", |stream| async move {
+    for source in REQUEST_SOURCES {
+        let server = source.server("t", "tools/call", |stream| async move {
             let received = stream.request("7", WITH_ID.method, WITH_ID.params).await;
             stream.send(COMPLETE).await;
             stream.read().await;
             vec![received]
         });
         let server = server.start().await;
-        let mut client = pairing.client_with(&server, everything()).await;
+        let mut client = pairing.client_with(&server, all_capabilities()).await;
         let first = call(&mut client, "t", None).await;
         let responses = format!("{{{}:{}}}", only_request(&first).0, WITH_ID.result);
         call(&mut client, "t", Some((&first, &responses))).await;
@@ -107,27 +109,27 @@ pub(super) async fn completion_notification_is_dropped(pairing: Pairing) {
 const REQUIRED: &str = r#"{ "code":-32042,"message":"\u00e9","data":{"elicitations":[{ "mode":"url","elicitationId":"e1","url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}]}}"#;
 
 /// A server that answers the first call with this error.
-fn requiring(pairing: Pairing) -> testkit::upstream::Builder {
+fn server_requiring_a_url(pairing: Pairing) -> testkit::upstream::Builder {
     let first = std::sync::atomic::AtomicBool::new(true);
     pairing.server().tool("t").reply_with(move |call| {
         match first.swap(false, std::sync::atomic::Ordering::Relaxed) {
             true => answer(call, &format!(r#""error":{REQUIRED}"#)),
-            false => says("connected"),
+            false => text_result("connected"),
         }
     })
 }
 
 pub(super) async fn url_required_error_passes_unchanged(pairing: Pairing) {
-    let server = requiring(pairing).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let server = server_requiring_a_url(pairing).start().await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let id = client.send_call("t", json!({})).await;
     let answer = client.answer_to(&id.to_string()).await;
     assert_eq!(bytes_of(&answer, &["error"]), REQUIRED);
 }
 
 pub(super) async fn url_required_error_becomes_a_result(pairing: Pairing) {
-    let server = requiring(pairing).start().await;
-    let mut client = pairing.client_with(&server, everything()).await;
+    let server = server_requiring_a_url(pairing).start().await;
+    let mut client = pairing.client_with(&server, all_capabilities()).await;
     let first = call(&mut client, "t", None).await;
     let (key, request) = only_request(&first);
     let request: Value = serde_json::from_str(&request).unwrap();

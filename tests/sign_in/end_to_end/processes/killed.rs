@@ -4,7 +4,7 @@ use futures_util::future::select_all;
 use serde_json::json;
 
 use super::{WAITS, all_ready, all_search};
-use crate::end_to_end::setup::{Setup, search, usual};
+use crate::end_to_end::setup::{Setup, default_setup, search};
 use testkit::oauth::{Browser, Part};
 use testkit::proxy::Client;
 #[cfg(target_os = "linux")]
@@ -17,7 +17,7 @@ async fn started(setup: &Setup) -> Client {
 }
 
 /// Waits until one of `clients` has taken over, and gives it and the others.
-async fn taken_over(clients: Vec<Client>) -> (Client, Vec<Client>) {
+async fn wait_for_takeover(clients: Vec<Client>) -> (Client, Vec<Client>) {
     let waits = clients
         .iter()
         .map(|client| Box::pin(client.wait_for_stderr("waiting for the browser")));
@@ -28,7 +28,7 @@ async fn taken_over(clients: Vec<Client>) -> (Client, Vec<Client>) {
 }
 
 /// The process that opened the page, two others that wait, and the page.
-async fn opened_by_the_first(setup: &Setup) -> (Client, Vec<Client>, String) {
+async fn open_page_in_the_first(setup: &Setup) -> (Client, Vec<Client>, String) {
     let first = started(setup).await;
     let page = setup.desktop.page().await;
     first.wait_for_stderr(WAITS).await;
@@ -43,10 +43,10 @@ async fn opened_by_the_first(setup: &Setup) -> (Client, Vec<Client>, String) {
 
 #[tokio::test]
 async fn callback_for_a_killed_process_is_taken_by_another() {
-    let setup = usual().await;
-    let (mut first, others, page) = opened_by_the_first(&setup).await;
+    let setup = default_setup().await;
+    let (mut first, others, page) = open_page_in_the_first(&setup).await;
     first.kill().await;
-    let (second, mut others) = taken_over(others).await;
+    let (second, mut others) = wait_for_takeover(others).await;
     let page = Browser::consenting().open(&page).await;
     assert_eq!(page.status, 200, "{}", page.text);
     others.push(second);
@@ -59,14 +59,14 @@ async fn callback_for_a_killed_process_is_taken_by_another() {
 
 #[tokio::test]
 async fn process_started_later_takes_the_callback_of_killed_ones() {
-    let setup = usual().await;
-    let (mut first, others, page) = opened_by_the_first(&setup).await;
+    let setup = default_setup().await;
+    let (mut first, others, page) = open_page_in_the_first(&setup).await;
     first.kill().await;
-    let (mut second, others) = taken_over(others).await;
+    let (mut second, others) = wait_for_takeover(others).await;
     second.kill().await;
-    let (mut third, _) = taken_over(others).await;
+    let (mut third, _) = wait_for_takeover(others).await;
     third.kill().await;
-    let (mut last, _) = taken_over(vec![started(&setup).await]).await;
+    let (mut last, _) = wait_for_takeover(vec![started(&setup).await]).await;
     let page = Browser::consenting().open(&page).await;
     assert_eq!(page.status, 200, "{}", page.text);
     last.wait_for_tools(&["search"]).await;
@@ -77,7 +77,7 @@ async fn process_started_later_takes_the_callback_of_killed_ones() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn process_ending_with_an_open_page_leaves_no_process_behind() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     for signal in ["TERM", "HUP", "KILL"] {
         let mut client = started(&setup).await;
         client.wait_for_stderr(WAITS).await;
@@ -112,8 +112,8 @@ fn running_in(home: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test]
 async fn process_killed_during_code_exchange_leaves_a_clear_error() {
-    let setup = usual().await;
-    let (mut first, others, page) = opened_by_the_first(&setup).await;
+    let setup = default_setup().await;
+    let (mut first, others, page) = open_page_in_the_first(&setup).await;
     let gate = setup.server.hold(Part::Token);
     let browser = Browser::consenting();
     let redirect = browser.redirect(&page).await.unwrap();
@@ -139,7 +139,7 @@ async fn process_killed_during_code_exchange_leaves_a_clear_error() {
 
 #[tokio::test]
 async fn renewal_of_a_killed_process_is_repeated_by_the_next() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     setup.sign_in().await;
     let mut first = setup.ready().await;
     let mut second = setup.ready().await;
@@ -162,7 +162,7 @@ async fn renewal_of_a_killed_process_is_repeated_by_the_next() {
 
 #[tokio::test]
 async fn renewal_is_stored_after_its_call_was_cancelled() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.signed_in().await;
     let old = setup.files().token("access_token");
     setup.server.expire_access_tokens();
@@ -185,17 +185,17 @@ async fn renewal_is_stored_after_its_call_was_cancelled() {
 
 #[tokio::test]
 async fn renewal_with_a_lost_response_costs_one_page() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.signed_in().await;
     setup.server.expire_access_tokens();
     setup.server.lose_answer(Part::Token);
-    let mut person = setup.desktop.used_by(Browser::consenting());
+    let mut user = setup.desktop.used_by(Browser::consenting());
     // The refresh token was spent, but nobody here can know.
     let answer = client.call("search", json!({})).await;
     if answer["error"].is_object() {
         search(&mut client).await;
     }
-    person.pages(1).await;
+    user.pages(1).await;
     assert_eq!(setup.pages().await, 2);
     search(&mut client).await;
 }

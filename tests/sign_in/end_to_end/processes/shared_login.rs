@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{WAITS, all_ready};
-use crate::end_to_end::setup::{search, started, usual};
+use crate::end_to_end::setup::{default_setup, search, started};
 use testkit::desktop::Desktop;
 use testkit::http;
 use testkit::login_files::LoginFiles;
@@ -12,13 +12,13 @@ use testkit::proxy;
 
 #[tokio::test]
 async fn process_with_a_browser_opens_the_page_of_one_without() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let headless = setup.proxy().env("CI", "true");
     let mut headless = started(headless).await;
     headless.wait_for_stderr(WAITS).await;
-    let mut person = setup.desktop.used_by(Browser::consenting());
+    let mut user = setup.desktop.used_by(Browser::consenting());
     let mut others = vec![setup.start().await, setup.start().await];
-    assert_eq!(person.pages(1).await[0].status, 200);
+    assert_eq!(user.pages(1).await[0].status, 200);
     all_ready(&mut others).await;
     headless.wait_for_tools(&["search"]).await;
     search(&mut headless).await;
@@ -29,10 +29,10 @@ async fn process_with_a_browser_opens_the_page_of_one_without() {
 
 #[tokio::test]
 async fn login_by_another_process_reconnects_one_that_gave_up() {
-    let setup = usual().await;
-    let mut parked = setup.start().await;
+    let setup = default_setup().await;
+    let mut gave_up = setup.start().await;
     Browser::denying().open(&setup.desktop.page().await).await;
-    parked.wait_for_stderr("the sign-in was denied").await;
+    gave_up.wait_for_stderr("the sign-in was denied").await;
     // Somebody signs in without it: by its url, in another place.
     let mut other = started(setup.proxy().env("CI", "true")).await;
     other.wait_for_stderr(WAITS).await;
@@ -44,14 +44,14 @@ async fn login_by_another_process_reconnects_one_that_gave_up() {
     assert_eq!(setup.pages().await, 1);
     Browser::consenting().open(url.unwrap()).await;
     other.wait_for_tools(&["search"]).await;
-    parked.wait_for_tools(&["search"]).await;
-    search(&mut parked).await;
+    gave_up.wait_for_tools(&["search"]).await;
+    search(&mut gave_up).await;
     assert_eq!(setup.pages().await, 1);
 }
 
 #[tokio::test]
 async fn copied_login_files_connect_a_waiting_process() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let (there, desktop) = (proxy::home(), Desktop::start());
     let mut client = started(setup.proxy().home(&there).on(&desktop)).await;
     Browser::consenting().open(&desktop.page().await).await;
@@ -65,7 +65,7 @@ async fn copied_login_files_connect_a_waiting_process() {
 
 #[tokio::test]
 async fn rejected_refresh_token_keeps_tokens_replaced_meanwhile() {
-    let setup = usual().await;
+    let setup = default_setup().await;
     let mut client = setup.signed_in().await;
     // Another login, as a program would leave it that knows of no lock.
     let (there, desktop) = (proxy::home(), Desktop::start());
