@@ -1,7 +1,7 @@
 //! What the specification and other programs' messages ask: every revision in every pairing, the official
 //! SDK and the official schemas, and bytes that pass unchanged. The servers of `testkit` are asked as well.
 
-// A failure here is a failed test.
+// A panic here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod any_json;

@@ -3,7 +3,7 @@
 //! `FUZZ_SECONDS=60 cargo test --test fuzz` runs each target for so long from a seed of its own;
 //! `FUZZ_SEED` runs with the seed that a failure named. `fuzz/` has the same targets for libFuzzer.
 
-// A failure here is a failed test.
+// A panic here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod corpus;

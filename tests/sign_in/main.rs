@@ -1,6 +1,6 @@
-//! Signing in: the parts of it on their own, and the binary before a strict authorization server.
+//! Sign-in: its parts on their own, and the binary with a strict authorization server.
 
-// A failure here is a failed test.
+// A panic here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod callback;

@@ -1,4 +1,4 @@
-//! Clients that are slow, huge, many or gone.
+//! Callback clients that are slow, numerous, disconnected, or send too much.
 
 use mcp_manifold::oauth::Page;
 use tokio::io::AsyncReadExt;
@@ -13,7 +13,7 @@ async fn slow_clients_do_not_block_the_browser() {
     let there = address(&callback);
     let mut slow = Vec::new();
     for number in 0..200 {
-        // They are let in as they come, so that they all stand before the person.
+        // Each is accepted before the next connects, so all of them are ahead of the browser.
         let bytes: &[u8] = [b"".as_slice(), b"G", b"GET /callback?code=c"][number % 3];
         slow.push(RawClient::sending(there, bytes).await);
         let first = tokio::time::timeout(std::time::Duration::ZERO, callback.next_request()).await;
@@ -30,7 +30,7 @@ async fn slow_clients_do_not_block_the_browser() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_client_is_disconnected() {
-    // The paused clock runs on to the end of the client's time when nothing else is to be done.
+    // The paused clock advances to the request timeout as soon as all tasks are idle.
     let mut callback = listening().await;
     let mut client = RawClient::sending(address(&callback), "GET /callback?co").await;
     let mut reply = Vec::new();
@@ -52,7 +52,7 @@ async fn oversized_request_head_is_rejected_with_a_reason() {
     let mut client = RawClient::sending(there, &huge).await;
     let reading = async {
         let start = client.0.read_u8().await.unwrap();
-        // It goes on sending, as a browser may, and still gets the rest.
+        // A browser may keep sending; it still receives the rest of the reply.
         client.send(&huge).await;
         char::from(start).to_string() + &client.reply().await
     };
@@ -62,7 +62,7 @@ async fn oversized_request_head_is_rejected_with_a_reason() {
     };
     assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");
     assert!(reply.contains("Delete the cookies"), "{reply}");
-    // The cookies that other programs on this machine left are no reason not to sign in.
+    // Cookies of other programs on localhost must not prevent the sign-in.
     let client = RawClient::sending(there, large).await;
     next_callback(&mut callback)
         .await
@@ -117,7 +117,7 @@ async fn callback_gets_its_page_after_the_listener_closed() {
     let client = RawClient::sending(there, valid_callback(&callback)).await;
     let callback_request = next_callback(&mut callback).await;
     drop(callback);
-    // At once, but for a process that another test is about to start, which holds it as well.
+    // A process that another test starts may inherit the socket for a moment.
     let refusal = async { while TcpStream::connect(there).await.is_ok() {} };
     within("the port to be closed", refusal).await;
     callback_request.respond(Page::SignedIn).await;

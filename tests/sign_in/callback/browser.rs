@@ -1,5 +1,5 @@
-//! What reaches the program that opens pages: this test starts itself again, with a fake one
-//! on its `PATH`.
+//! URLs that reach the program that opens pages. The test runs itself as a child process with a
+//! fake opener on its `PATH`.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -13,16 +13,16 @@ use tokio::net::unix::pipe;
 
 use testkit::within;
 
-/// Says how many arguments it got and which, and makes a noise.
+/// Writes the number of its arguments and the arguments, then prints noise.
 const OPENER: &str = "#!/bin/sh
 { echo \"$#\"; printf '%s\\n' \"$@\"; } > \"$OPENER_SAYS\"
 echo noise; echo noise >&2
 ";
 
-/// An address with all the marks that one may have.
+/// A URL with every punctuation character that is allowed.
 const GOOD: &str = "https://auth.example.com/a;b=c/@d,e*!?state=x&calc=%26&scope=a+b#:~[]";
 
-/// Addresses that a hostile server may want opened (CVE-2025-6514).
+/// URLs that a hostile server may send (CVE-2025-6514).
 const HOSTILE: [&str; 34] = [
     "",
     " ",
@@ -60,7 +60,7 @@ const HOSTILE: [&str; 34] = [
     "https://me:pw@a.example/",
 ];
 
-/// Runs `role` of [`child_process`] and gives what its opener said, and itself.
+/// Runs `role` of [`child_process`]. Returns the lines of its opener and its output.
 async fn run(role: &str) -> (Vec<String>, Output) {
     let folder = tempfile::tempdir().unwrap();
     let opener = folder.path().join("xdg-open");
@@ -74,7 +74,7 @@ async fn run(role: &str) -> (Vec<String>, Output) {
             .unwrap()
             .success()
     );
-    // Open for writing as well, so that it does not end when an opener does.
+    // Also open for writing, so that the pipe stays open when an opener exits.
     let mut pipe = pipe::OpenOptions::new();
     let pipe = pipe.read_write(true).open_receiver(&says).unwrap();
     let mut child = another_process(role);
@@ -100,7 +100,7 @@ fn another_process(role: &str) -> tokio::process::Command {
     child
 }
 
-/// Not a test of its own: what the others start.
+/// The child process that other tests start. Passes without effect as a test.
 #[tokio::test]
 async fn child_process() {
     let Ok(role) = std::env::var("BROWSER_TEST_ROLE") else {
@@ -147,7 +147,7 @@ async fn url_is_passed_as_one_argument() {
     let (arguments, output) = run("good").await;
     assert!(output.status.success(), "{output:?}");
     assert_eq!(arguments, ["1", GOOD]);
-    // Its opener writes neither where our answers go nor where our logs go.
+    // The opener's output reaches neither stdout nor stderr of the proxy.
     let written = [output.stdout, output.stderr].concat();
     let written = String::from_utf8(written).unwrap();
     assert!(!written.contains("noise"), "{written}");
@@ -157,6 +157,6 @@ async fn url_is_passed_as_one_argument() {
 async fn hostile_urls_never_reach_the_opener() {
     let (arguments, output) = run("hostile").await;
     assert!(output.status.success(), "{output:?}");
-    // What was said first is about the good one: nothing was opened before.
+    // The first URL that the opener received is the good one: no hostile URL was opened.
     assert_eq!(arguments, ["1", GOOD]);
 }

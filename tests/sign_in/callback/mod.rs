@@ -1,4 +1,4 @@
-//! The way of a person through the browser and back, over real sockets and processes.
+//! The browser and the callback listener, over real sockets and processes.
 
 mod bad_clients;
 mod browser;
@@ -17,10 +17,10 @@ use url::Url;
 
 use testkit::within;
 
-/// The state of the login that is waited for.
+/// The `state` of the pending login.
 const STATE: &str = "the-state";
 
-/// Where to listen for `upstream`, with the redirect URI that is configured.
+/// The redirect address of `upstream` with this configured redirect URI.
 fn redirect_address(upstream: &str, configured: Option<&str>) -> RedirectAddress {
     let json = serde_json::json!([{"name": upstream, "url": "https://mcp.example.com/mcp"}]);
     let variables = [("PROXY_UPSTREAMS".to_owned(), json.to_string())];
@@ -41,7 +41,7 @@ fn address(callback: &CallbackListener) -> SocketAddr {
     url.socket_addrs(|| None).unwrap()[0]
 }
 
-/// The next answer, which must be the one to our login.
+/// The next callback request, which must belong to the pending login.
 async fn next_callback(callback: &mut CallbackListener) -> CallbackRequest {
     let callback_request = within("an answer", callback.next_request()).await;
     assert!(
@@ -74,13 +74,13 @@ fn login() -> PendingLogin {
     }
 }
 
-/// A good request with the answer to our login.
+/// A valid callback request for the pending login.
 fn valid_callback(callback: &CallbackListener) -> String {
     let host = address(callback);
     format!("GET /callback?code=c&state={STATE} HTTP/1.1\r\nHost: {host}\r\n\r\n")
 }
 
-/// Something that connects and sends bytes.
+/// A TCP client that sends raw bytes.
 struct RawClient(TcpStream);
 
 impl RawClient {
@@ -103,7 +103,7 @@ impl RawClient {
         within("the bytes to be sent", write).await.unwrap();
     }
 
-    /// All that comes back, up to an orderly end.
+    /// Reads the whole reply, up to an orderly close.
     async fn reply(mut self) -> String {
         let mut reply = String::new();
         let read = self.0.read_to_string(&mut reply);
@@ -112,7 +112,7 @@ impl RawClient {
     }
 }
 
-/// The reply to a request that nobody else waits for, while the callback looks at what comes.
+/// Sends `request`, which the listener must reject, and returns the reply.
 async fn reply_to_rejected(callback: &mut CallbackListener, request: impl AsRef<[u8]>) -> String {
     let client = RawClient::sending(address(callback), request).await;
     tokio::select! {

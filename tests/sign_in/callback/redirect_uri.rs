@@ -1,4 +1,4 @@
-//! Where the browser comes back to.
+//! The redirect URI: address, port and path of the callback listener.
 
 use std::io::ErrorKind;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -15,8 +15,8 @@ fn port(callback: &CallbackListener) -> u16 {
     url.port().unwrap()
 }
 
-/// Listens where somebody has just stopped to. A process that another test is about to start may
-/// hold what this one has closed, for as long as it takes to start.
+/// Listens on a port that was just closed. A process that another test starts may hold the old
+/// socket for a moment.
 async fn bind_again(redirect_address: &RedirectAddress) -> CallbackListener {
     let bind = async {
         loop {
@@ -30,7 +30,7 @@ async fn bind_again(redirect_address: &RedirectAddress) -> CallbackListener {
     within("the port to be free", bind).await
 }
 
-/// Whether this machine has an IPv6 loopback at all.
+/// Whether this machine has an IPv6 loopback address.
 async fn has_ipv6() -> bool {
     TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_ok()
 }
@@ -49,7 +49,7 @@ async fn default_redirect_uri_is_127_0_0_1_and_callback() {
 async fn occupied_candidate_ports_are_skipped() {
     let redirect_address = redirect_address("taken", None);
     let mut callbacks = Vec::new();
-    // More than there are candidates.
+    // More than the number of candidate ports.
     for _ in 0..8 {
         callbacks.push(CallbackListener::bind(&redirect_address).await.unwrap());
     }
@@ -86,7 +86,7 @@ async fn occupied_fixed_port_is_an_error_with_a_remedy() {
 
 #[tokio::test]
 async fn fixed_redirect_uri_is_used_as_written() {
-    // A port that is ours until the moment that it is needed.
+    // This port stays reserved until the test needs it.
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = free.local_addr().unwrap().port();
     let uri = format!("http://127.0.0.1:{port}/oauth/back");
@@ -101,7 +101,7 @@ async fn fixed_redirect_uri_is_used_as_written() {
         .respond(Page::SignedIn)
         .await;
     assert!(client.reply().await.contains("signed in"));
-    // The port is free as soon as nobody waits.
+    // The port is free as soon as the listener is dropped.
     drop(callback);
     bind_again(&redirect_address).await;
 }
@@ -166,7 +166,7 @@ async fn callback_works_on_ipv6_alone() {
 
 #[tokio::test]
 async fn callback_listens_on_its_own_address_only() {
-    // Another address of this machine, at which a listener on all interfaces would answer.
+    // A listener on all interfaces would answer at this other address of the machine.
     let callback = CallbackListener::bind(&redirect_address("inside", None))
         .await
         .unwrap();

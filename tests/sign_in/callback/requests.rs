@@ -1,4 +1,4 @@
-//! What is taken for an answer, and what is turned away.
+//! Which requests count as a callback, and which are rejected.
 
 use mcp_manifold::oauth::Page;
 
@@ -37,7 +37,7 @@ async fn callback_with_an_error_arrives_too() {
 async fn other_requests_are_rejected_and_the_wait_goes_on() {
     let mut callback = listening().await;
     let host = address(&callback).to_string();
-    // An answer that would be one to somebody, but for where or how it comes.
+    // A valid query, sent to a wrong path, with a wrong method or with a wrong host.
     let answer = "/callback?code=c&state=4711";
     let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let by = |method: &str| get(answer).replacen("GET", method, 1);
@@ -145,7 +145,7 @@ async fn host_header_may_be_any_loopback_name() {
 async fn garbage_closes_the_connection_at_once() {
     let mut callback = listening().await;
     let cases: [&[u8]; 5] = [
-        // The beginning of a TLS handshake: a browser that tries https first.
+        // The start of a TLS handshake: a browser that tries https first.
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"\0\0\0\0",
         b"\xff\xfe\r\n\r\n",
@@ -153,7 +153,7 @@ async fn garbage_closes_the_connection_at_once() {
         b"{\"jsonrpc\":\"2.0\"}\r\n\r\n",
     ];
     for bytes in cases {
-        // It ends without the client's closing its half, and long before the guard.
+        // The listener closes first, long before the guard of the test.
         assert_eq!(
             reply_to_rejected(&mut callback, bytes).await,
             "",
@@ -199,7 +199,7 @@ async fn two_callbacks_at_once_get_their_own_pages() {
     let first = within("an answer", callback.next_request()).await;
     let second = within("another", callback.next_request()).await;
     assert_ne!(is_expected(&first), is_expected(&second));
-    // Answered in the other order.
+    // Respond in the reverse order.
     for callback_request in [second, first] {
         let page = match is_expected(&callback_request) {
             true => Page::SignedIn,

@@ -1,4 +1,4 @@
-//! Servers that fail, hang, or answer with something else.
+//! Servers that fail, hang, or send something that is no metadata.
 
 use super::*;
 
@@ -6,7 +6,7 @@ use super::*;
 async fn failing_metadata_url_is_skipped_or_retried() {
     let upstream = serve_itself(&[(SERVER, metadata("{}"))]);
     let origin = upstream.url_of("");
-    // Passed by: the second place answers.
+    // Skipped: the second URL answers.
     let trusting = raw::server({
         let origin = origin.clone();
         move |request| {
@@ -22,7 +22,7 @@ async fn failing_metadata_url_is_skipped_or_retried() {
     assert_eq!(issuer(&found(&trusting).await), origin);
     assert_eq!(paths(&trusting), [RESOURCE_PATH, RESOURCE_ROOT]);
 
-    // Asked again: it comes back.
+    // Retried: the server recovers.
     for trouble in [500, 503, 429, 408] {
         let recovering = serve(vec![(
             RESOURCE_PATH,
@@ -78,7 +78,7 @@ async fn hanging_server_costs_one_document_timeout() {
     .unwrap_err();
     assert!(error.is_transient(), "{error}");
 
-    // Another place would do. It is not asked again: it had its time.
+    // The other URL has no document. The hanging URL is not retried after its timeout.
     let upstream = serve(vec![(RESOURCE_PATH, reply(Reply::hang))]);
     let error = discover_with(&upstream, |it| {
         it.document_timeout = Duration::from_millis(400);
@@ -115,7 +115,7 @@ async fn malformed_or_oversized_metadata_is_an_error() {
         let error = discover_with(&upstream, |_| {}).await.unwrap_err();
         assert!(matches!(error, DiscoveryError::Malformed { .. }), "{error}");
     }
-    // One without end, whose length is not announced.
+    // An endless body without a content length.
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     tokio::spawn(async move { while sender.send(vec![b' '; 1 << 16].into()).await.is_ok() {} });
     let receiver = std::sync::Mutex::new(Some(receiver));

@@ -1,4 +1,4 @@
-//! Finding the authorization server of an upstream, against servers that answer as asked to.
+//! Discovery of an upstream's authorization server, against scripted servers.
 
 mod failures;
 mod order;
@@ -22,7 +22,7 @@ const OPENID: &str = "/.well-known/openid-configuration";
 
 type Answer = Box<dyn Fn(usize) -> Reply + Send + Sync>;
 
-/// A server that answers some paths, the nth request of each by `answer(n)`, and 404 elsewhere.
+/// A server that answers the nth request of a path with `answer(n)`, and other paths with 404.
 fn serve(answers: Vec<(&str, Answer)>) -> Server {
     let answers = answers
         .into_iter()
@@ -42,7 +42,7 @@ fn reply(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Answer {
     Box::new(move |_| reply())
 }
 
-/// A server whose answers name its own address: it is `{}` in them.
+/// A server whose documents contain its own address in place of `{}`.
 fn serve_itself(answers: &[(&str, Value)]) -> Server {
     let answers: HashMap<_, _> = answers
         .iter()
@@ -72,7 +72,7 @@ fn resource(server: &str, servers: &[&str]) -> Value {
     json!({"resource": server, "authorization_servers": servers})
 }
 
-/// The url of a server's MCP endpoint, as the configuration gives it.
+/// Parses the URL of an MCP endpoint as the configuration does.
 fn url_of(url: &str) -> ServerUrl {
     let json = json!([{"name": "a", "url": url}]).to_string();
     let variables = [("PROXY_UPSTREAMS".to_owned(), json)];
@@ -84,10 +84,10 @@ async fn discover_with<'a>(
     server: &Server,
     change: impl FnOnce(&mut DiscoveryRequest<'a>),
 ) -> Result<Discovered, DiscoveryError> {
-    // Leaked, so that what the caller puts in may live as long as it likes.
+    // Leaked, so that the request may borrow from the caller with any lifetime.
     let url = Box::leak(Box::new(url_of(&server.url_of("/mcp?key=hunter2"))));
     let mut request: DiscoveryRequest<'a> = DiscoveryRequest::new(url);
-    // Long enough for a loaded machine; the tests that wait for it shorten it.
+    // Long enough for a loaded machine; tests that wait for the timeout shorten it.
     request.document_timeout = Duration::from_secs(20);
     change(&mut request);
     discover(&Clients::default(), &request).await

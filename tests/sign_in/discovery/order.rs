@@ -1,4 +1,4 @@
-//! Which documents are asked for, in which order, and which authorization server is taken.
+//! Which documents are requested, in which order, and which authorization server is selected.
 
 use super::*;
 
@@ -132,7 +132,7 @@ async fn first_working_authorization_server_of_several_is_used() {
         issuer(&discover_with(&upstream, short).await.unwrap()),
         origins[1]
     );
-    // The one that holds our registration is waited for.
+    // The preferred issuer holds the client registration, so its failure is an error.
     let hanging = silent.url_of("/t1");
     let error = discover_with(&upstream, |it| {
         it.document_timeout = Duration::from_secs(1);

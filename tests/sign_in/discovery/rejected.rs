@@ -45,7 +45,7 @@ async fn metadata_with_another_issuer_is_rejected() {
         let expected = upstream.url_of("");
         assert_eq!(error, DiscoveryError::IssuerMismatch { expected, found });
         assert!(!error.is_transient());
-        // The next document may be the right one.
+        // The next document may name the right issuer.
         assert_eq!(paths(&upstream), [RESOURCE_PATH, SERVER, OPENID]);
     }
 }

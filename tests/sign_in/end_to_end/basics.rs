@@ -1,4 +1,4 @@
-//! What happens on any day: somebody signs in once, and nobody thinks of it again.
+//! The usual sequence: one sign-in, then starts and renewals without the user.
 
 use crate::end_to_end::setup::{search, search_for, setup_with, tokens};
 use testkit::oauth::{self, Browser, Part};

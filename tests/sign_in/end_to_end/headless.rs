@@ -1,4 +1,4 @@
-//! Where no browser can be opened, or shall not be: somebody is told what to do.
+//! Without a browser, the proxy prints the sign-in URL and the command to run.
 
 use serde_json::json;
 
@@ -6,10 +6,10 @@ use crate::end_to_end::setup::{default_setup, error_of, search, started};
 use testkit::oauth::{Browser, Part};
 use testkit::proxy::Client;
 
-/// What to type, whatever else is said.
+/// The command that every message must contain.
 const REMEDY: &str = "run `mcp-manifold login a`";
 
-/// A login that is needed at the start, and one that is needed for a call of a known tool.
+/// Checks the message for a login at the start and for a login during a call.
 async fn check_page_is_printed(variable: &str, value: &str, why: &str) {
     let setup = default_setup().await;
     let start = || {
@@ -23,7 +23,7 @@ async fn check_page_is_printed(variable: &str, value: &str, why: &str) {
     for expected in [why, REMEDY] {
         assert!(line.contains(expected), "no {expected} in {line}");
     }
-    // It is a page like any other.
+    // The printed URL opens an ordinary sign-in page.
     sign_in(&mut client, url.unwrap()).await;
     setup.server.revoke_all();
     setup.files().age();
@@ -47,7 +47,7 @@ async fn check_page_is_printed(variable: &str, value: &str, why: &str) {
     );
 }
 
-/// The line of stderr that says, for the `number`th time, what to type.
+/// The `number`th line of stderr that contains the command to run.
 fn printed_on_stderr(client: &Client, number: usize) -> String {
     let stderr = client.stderr();
     let mut lines = stderr.lines().filter(|line| line.contains(REMEDY));
@@ -85,7 +85,7 @@ async fn page_is_printed_if_no_program_opens_it() {
     client.wait_for_stderr(REMEDY).await;
     let line = printed_on_stderr(&client, 1);
     assert!(line.contains("no program could open it"), "{line}");
-    // Nobody waits for a page that nobody sees.
+    // The record says that no browser shows the page.
     let login = setup.files().read("login.json");
     assert_eq!(login["pending"]["opened"], false, "{login}");
     let url = line.split(' ').find(|word| word.starts_with("http://"));
@@ -117,7 +117,7 @@ async fn manual_login_is_never_started_by_the_proxy() {
     let why = "`oauth.login` is `manual`";
     assert!(printed_on_stderr(&client, 1).contains(why));
     assert_eq!(setup.login_requests(), [0, 0, 0]);
-    // What somebody signed in for elsewhere is used.
+    // The proxy uses a login that the user made elsewhere.
     setup.sign_in().await;
     client.wait_for_tools(&["search"]).await;
     search(&mut client).await;

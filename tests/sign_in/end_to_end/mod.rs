@@ -1,5 +1,5 @@
-//! Signing in, by the proxy itself: against a strict authorization server, with a person at a
-//! browser and every kind of upstream.
+//! Sign-in with the whole proxy: a strict authorization server, a scripted browser, and every kind
+//! of upstream.
 
 mod basics;
 mod headless;

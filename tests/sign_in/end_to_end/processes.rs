@@ -1,4 +1,4 @@
-//! Several processes of one person: Claude Code starts the same proxy once a window, and more.
+//! Several processes of one user. Claude Code starts the proxy at least once per window.
 
 mod killed;
 mod shared_login;
@@ -18,13 +18,13 @@ testkit::per_kind! {
     processes_that_start_together_open_one_page_for_all
 }
 
-/// How many run at once.
+/// The number of processes that run at once.
 const PROCESSES: usize = 4;
 
-/// What a process says that has nothing to do but to wait for the person.
+/// The message of a process that waits for the user.
 const WAITS: &str = "the server needs you to sign in";
 
-/// Clients on the desktop, past their handshakes.
+/// Starts clients on the desktop and completes their handshakes.
 async fn start_several(setup: &Setup) -> Vec<Client> {
     join_all((0..PROCESSES).map(|_| setup.start())).await
 }
@@ -74,7 +74,7 @@ async fn processes_renew_each_expired_token_once() {
     }
     assert_eq!(setup.upstream.calls().len(), 10 * PROCESSES);
     assert_eq!(setup.pages().await, 1);
-    // Every one of them used every token.
+    // The upstream received every token.
     let known = tokens(&setup.upstream.raw.requests());
     assert_eq!(known.iter().filter(|token| !token.is_empty()).count(), 11);
     setup.assert_clean();

@@ -1,4 +1,4 @@
-//! Access tokens end; what gets the next one, and what does not.
+//! Expired access tokens: what renews them, and what does not.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,8 +17,8 @@ testkit::per_kind! {
     rejected_event_stream_renews_the_token
 }
 
-/// Calls `search` this often at once, lets `meanwhile` happen when all are on their way, and
-/// expects every answer.
+/// Sends `calls` concurrent calls of `search`, runs `meanwhile`, and expects a result for each
+/// call.
 async fn call_concurrently(client: &mut Client, calls: usize, meanwhile: impl AsyncFnOnce()) {
     let mut ids = Vec::new();
     for call in 0..calls {
@@ -50,7 +50,7 @@ async fn concurrent_calls_with_an_expired_token_renew_it_once(kind: Kind) {
 
 #[tokio::test]
 async fn calls_rejected_after_a_renewal_use_the_renewed_token() {
-    // The refusals are held back until the token was renewed for somebody else.
+    // Some calls are rejected only after another call has renewed the token.
     let setup = default_setup().await;
     let mut client = setup.signed_in().await;
     for round in 1..=3 {
@@ -76,7 +76,7 @@ async fn token_without_refresh_token_opens_one_page_at_expiry() {
     search(&mut client).await;
     assert_eq!(user.pages(1).await[0].status, 200);
     assert_eq!((setup.refreshes(), setup.pages().await), (0, 2));
-    // It is the same client that asks.
+    // The client is still registered.
     assert_eq!(setup.server.count(Part::Registration), 1);
     setup.assert_clean();
 }
@@ -186,11 +186,11 @@ async fn event_streams_send_the_token_and_outlive_it(kind: Kind) {
     client.wait_for_tools(&["search", "fetch"]).await;
     setup.server.expire_access_tokens();
     search(&mut client).await;
-    // The stream was let in with the old token, and goes on.
+    // The event stream was opened with the old token and stays open.
     setup.upstream.set_tools([tool("search").as_str()]);
     setup.upstream.list_changed().await;
     client.wait_for_tools(&["search"]).await;
-    // One that begins now is let in with the new one.
+    // A new event stream uses the new token.
     let before = setup.upstream.raw.requests().len();
     setup.upstream.end_streams();
     setup
@@ -209,7 +209,7 @@ async fn event_streams_send_the_token_and_outlive_it(kind: Kind) {
 async fn rejected_event_stream_renews_the_token(kind: Kind) {
     let setup = setup_with(oauth::server(), kind.server()).await;
     let mut client = setup.signed_in().await;
-    // A stream of the server is there before it ends.
+    // The event stream is open before the token expires.
     setup.upstream.list_changed().await;
     setup.server.expire_access_tokens();
     setup
@@ -225,7 +225,7 @@ async fn rejected_event_stream_renews_the_token(kind: Kind) {
 
 #[tokio::test]
 async fn repeatedly_rejected_token_ends_in_a_clear_error() {
-    // An upstream that lets nobody in, whatever the server issues.
+    // An upstream that rejects every token.
     let refusals = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = refusals.clone();
     let upstream = upstream::modern().intercept(move |request| {

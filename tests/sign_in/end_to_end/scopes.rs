@@ -1,4 +1,4 @@
-//! A call that needs more than was granted: somebody is asked for more, and not for ever.
+//! A call that needs more scopes than were granted starts a step-up, a bounded number of times.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ testkit::per_kind! {
     step_up_requests_all_scopes_and_the_call_succeeds
 }
 
-/// `search` needs `use`, `write` needs `write` as well and `admin` needs `admin`.
+/// `search` needs the scope `use`; `write` and `admin` need their own scope as well.
 fn protected(server: &oauth::Server, upstream: upstream::Builder) -> Protection {
     let upstream = upstream.tool("search").tool("write").tool("admin");
     protect(server, upstream)
@@ -29,7 +29,7 @@ async fn setup(server: oauth::Builder, upstream: upstream::Builder) -> Setup {
     Setup::new(server, upstream)
 }
 
-/// Signs in for what is needed at first, as if an hour ago, and goes on.
+/// Signs in for the initial scopes, makes the login an hour old, and restarts.
 async fn signed_in(setup: &Setup) -> Client {
     let mut client = setup.start().await;
     Browser::consenting()
@@ -47,7 +47,7 @@ async fn restarted(setup: &Setup) -> Client {
     client
 }
 
-/// The scopes that each page asked for.
+/// The scopes that each sign-in page requested.
 fn requested_scopes(setup: &Setup) -> Vec<Scopes> {
     let pages = setup.server.requests_for(Part::Authorization);
     let requested = pages.iter().map(|page| Params::of_query(page).scopes());
@@ -70,7 +70,7 @@ async fn step_up_requests_all_scopes_and_the_call_succeeds(kind: Kind) {
         requested_scopes(&setup),
         [scopes("use"), scopes("use write")]
     );
-    // It is granted from now on.
+    // The scope stays granted.
     text_of(&call(&mut client, "write").await);
     assert_eq!(setup.upstream.calls().len(), 3);
     assert_eq!(setup.pages().await, 2);
@@ -153,7 +153,7 @@ async fn registration_with_too_few_scopes_ends_in_a_clear_error() {
     let (text, _) = error_of(&call(&mut client, "write").await);
     assert!(text.contains("invalid_scope"), "{text}");
     user.pages(1).await;
-    // What is granted still works.
+    // Granted scopes still work.
     text_of(&call(&mut client, "search").await);
     error_of(&call(&mut client, "write").await);
     assert_eq!(setup.pages().await, 2);
@@ -200,7 +200,7 @@ async fn step_up_right_after_a_login_opens_one_page() {
     setup.server.revoke_all();
     let params = json!({"name": "write", "arguments": {}});
     let id = client.send_request("tools/call", params).await;
-    // The call goes on as soon as the person has signed in, and needs more at once.
+    // The call continues after the sign-in and needs more scopes immediately.
     Browser::consenting()
         .open(&setup.desktop.page().await)
         .await;

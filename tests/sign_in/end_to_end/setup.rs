@@ -1,4 +1,4 @@
-//! What most tests begin with: one upstream behind one server, and a home to sign in from.
+//! The setup of most tests: one authorization server, one upstream, and a home directory.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ pub(crate) struct Setup {
     pub(crate) home: Arc<TempDir>,
 }
 
-/// The usual server before a modern upstream.
+/// The default server and a modern upstream.
 pub(crate) async fn default_setup() -> Setup {
     setup_with(oauth::server(), upstream::modern()).await
 }
 
-/// This server before this upstream, which gets its tool here.
+/// `server` and `upstream`, with the tool `search`.
 pub(crate) async fn setup_with(server: oauth::Builder, upstream: upstream::Builder) -> Setup {
     let server = server.start().await;
     let upstream = protect(&server, upstream.tool("search")).start().await;
@@ -44,31 +44,31 @@ impl Setup {
         }
     }
 
-    /// A proxy with this home, without a desktop. What it lists it has heard in this run, so that one
-    /// that lists something is connected.
+    /// A proxy with this home directory and without a desktop. The cache is off: a proxy that lists
+    /// tools is connected.
     pub(crate) fn proxy(&self) -> proxy::Builder {
         let proxy = proxy::new().upstream("a", &self.upstream).home(&self.home);
         proxy.env("PROXY_REMEMBER", "off")
     }
 
-    /// A client on the desktop, past its handshake.
+    /// Starts a client on the desktop and completes its handshake.
     pub(crate) async fn start(&self) -> Client {
         started(self.proxy().on(&self.desktop)).await
     }
 
-    /// A client on the desktop whose upstream is connected.
+    /// Starts a client on the desktop and waits until its upstream is connected.
     pub(crate) async fn ready(&self) -> Client {
         let mut client = self.start().await;
         client.wait_for_tools(&["search"]).await;
         client
     }
 
-    /// Signs in, ends, and makes that an hour ago.
+    /// Signs in, exits, and makes the login an hour old.
     pub(crate) async fn sign_in(&self) {
         self.sign_in_as(Browser::consenting()).await;
     }
 
-    /// The same, with this person.
+    /// Signs in with this browser, exits, and makes the login an hour old.
     pub(crate) async fn sign_in_as(&self, user: Browser) {
         let mut client = self.start().await;
         let page = user.open(&self.desktop.page().await).await;
@@ -78,7 +78,7 @@ impl Setup {
         self.files().age();
     }
 
-    /// A client that is connected, and whose login is an hour old.
+    /// A connected client whose login is an hour old.
     pub(crate) async fn signed_in(&self) -> Client {
         self.sign_in().await;
         self.ready().await
@@ -88,30 +88,30 @@ impl Setup {
         LoginFiles::new(self.home.path(), "a")
     }
 
-    /// How often a token was renewed, or tried to be.
+    /// The number of refresh requests.
     pub(crate) fn refreshes(&self) -> usize {
         self.server.grants("refresh_token").len()
     }
 
-    /// How many pages were opened.
+    /// The number of pages that were opened.
     pub(crate) async fn pages(&self) -> usize {
         self.desktop.pages().await.len()
     }
 
-    /// How many requests everything but the token endpoint got: those of a login.
+    /// The number of requests to the metadata, registration and authorization endpoints.
     pub(crate) fn login_requests(&self) -> [usize; 3] {
         [Part::Metadata, Part::Registration, Part::Authorization]
             .map(|part| self.server.count(part))
     }
 
-    /// Panics if the server saw anything that it had to refuse.
+    /// Panics if the server rejected any request.
     pub(crate) fn assert_clean(&self) {
         assert_eq!(self.server.refusals(), []);
         assert_eq!((self.server.reuses(), self.server.revoked()), (0, 0));
     }
 }
 
-/// A client past its handshake.
+/// Starts a client and completes its handshake.
 pub(crate) async fn started(builder: proxy::Builder) -> Client {
     let mut client = builder.start().await;
     client.initialize().await;
@@ -129,7 +129,7 @@ pub(crate) async fn search_for(client: &mut Client, text: &str) {
     assert_eq!(text_of(&answer), format!(r#"search {{"q":"{text}"}}"#));
 }
 
-/// The error of an answer: its text and its `data`.
+/// The message and the `data` of an error response.
 pub(crate) fn error_of(answer: &Value) -> (String, Value) {
     let error = &answer["error"];
     let text = error["message"].as_str();
@@ -137,7 +137,7 @@ pub(crate) fn error_of(answer: &Value) -> (String, Value) {
     (text.to_owned(), error["data"].clone())
 }
 
-/// The tokens of these requests, each once, in order; an empty text for none.
+/// The distinct tokens of these requests, in order; an empty string stands for no token.
 pub(crate) fn tokens(requests: &[Request]) -> Vec<String> {
     let mut tokens = Vec::<String>::new();
     for request in requests {

@@ -24,7 +24,7 @@ async fn token_is_sent_only_to_the_upstream_it_was_issued_for() {
     let c = protect(&server, upstream::http_sse().tool("get"))
         .start()
         .await;
-    // One that asks nobody, and must not be told either.
+    // An upstream without sign-in, which must not receive a token.
     let open = upstream::modern().tool("open").start().await;
     let (home, desktop) = (proxy::home(), Desktop::start());
     let all = || {

@@ -1,4 +1,4 @@
-//! The person: says no, goes away, or is not the one who answers.
+//! The user denies the sign-in, abandons it, or another party sends the callback.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ async fn denied_sign_in_opens_no_second_page() {
     assert!(text.contains("You did not allow access to a"), "{text}");
     client.wait_for_stderr("the sign-in was denied").await;
     client.close().await;
-    // Nor by the next who starts.
+    // A process that starts later opens no page either.
     let mut client = setup.start().await;
     client.wait_for_stderr("mcp-manifold login a").await;
     client.close().await;
@@ -64,7 +64,7 @@ async fn abandoned_sign_in_opens_no_page_until_login_retry() {
     client.wait_for_stderr("mcp-manifold login a").await;
     client.close().await;
     assert_eq!(setup.pages().await, 1);
-    // After a while it is tried again, with another page.
+    // After `login_retry` the proxy opens a new page.
     setup.files().age_pending_login(60 * 60);
     let mut client = started(with_login_retry(&setup)).await;
     let new = (

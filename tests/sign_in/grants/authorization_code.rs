@@ -1,4 +1,4 @@
-//! Signing in: the code, what is got for it, and what becomes of that.
+//! The authorization code grant: exchange, refresh and revocation.
 
 use mcp_manifold::config::Secret;
 use mcp_manifold::oauth::{Timestamp, TokenError};

@@ -1,4 +1,4 @@
-//! Becoming a client: registration, and proving to be the one that was registered.
+//! Dynamic client registration and client authentication.
 
 use mcp_manifold::oauth::{ClientMetadata, TokenError, register};
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! Signing in on another device (RFC 8628). Whole seconds are the least that a server can ask for,
-//! so that these tests take some.
+//! The device authorization grant (RFC 8628). The polling interval is in whole seconds, so these
+//! tests take seconds.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use testkit::raw::Reply;
 
 const QUICK: Duration = Duration::from_secs(1);
 
-/// What a device shows that asks a server without scopes.
+/// Requests a device code without scopes.
 async fn device_code(setup: &Setup, client: &ClientInformation) -> DeviceAuthorization {
     let authority = setup.authority(client);
     let authorization = authority.device_authorization(None, setup.resource()).await;

@@ -1,4 +1,4 @@
-//! Tokens that are bound to a key (RFC 9449), at the token endpoint and at the upstream.
+//! Sender-constrained tokens (DPoP, RFC 9449), at the token endpoint and at the upstream.
 
 use http::Method;
 use mcp_manifold::config::Secret;
@@ -12,7 +12,7 @@ use testkit::oauth::{self, Dpop, Key, Part};
 use testkit::proxy::with_meta;
 use testkit::raw::Reply;
 
-/// Calls the upstream with a token that is bound to `key`, as what `scheme` says.
+/// Calls the upstream with a token and a proof of `key`, under this authorization scheme.
 async fn call(
     setup: &Setup,
     grant: &TokenResponse,
@@ -92,7 +92,7 @@ async fn dpop_nonce_is_stored_and_reused_until_it_changes() {
         ..setup.authority(&client)
     };
     let get_token = || authority.client_credentials(None, setup.resource());
-    // The client's own assertion is good once as well.
+    // The server accepts each client assertion once only.
     let grant = get_token().await.unwrap();
     assert_eq!(setup.server.count(Part::Token), 2);
     get_token().await.unwrap();

@@ -1,4 +1,4 @@
-//! Tokens without a person: client credentials, assertions, an enterprise's identity provider.
+//! Grants without a user: client credentials, JWT assertions, enterprise identity providers.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -34,7 +34,7 @@ async fn client_credentials_work_with_a_secret_or_a_key() {
     }
     for key in [Key::es256(), Key::rs256()] {
         let known = oauth::client("machine").private_key(&key);
-        // A path, so that the issuer is not the origin.
+        // With a path, so that the issuer differs from the origin.
         let setup = setup(oauth::server().issuer_path("/tenant").client(known)).await;
         let client = client("machine", None);
         let signing = SigningKey::new(&Secret::new(key.private_pem()), key.algorithm).unwrap();

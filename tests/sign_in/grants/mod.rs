@@ -1,4 +1,4 @@
-//! Getting tokens in every way, from an authorization server that is strict about each.
+//! Every grant type, against a strict authorization server.
 
 mod authorization_code;
 mod client_registration;
@@ -20,7 +20,7 @@ use testkit::{Endpoint, upstream};
 
 const CALLBACK: &str = "http://127.0.0.1/callback";
 
-/// A server, an upstream that trusts it, and what was found out about both.
+/// An authorization server, an upstream that trusts it, and the result of discovery.
 struct Setup {
     server: Server,
     upstream: Protected,
@@ -29,7 +29,7 @@ struct Setup {
     resource: String,
 }
 
-/// The url of an upstream, as the configuration gives it.
+/// Parses the URL of an upstream as the configuration does.
 fn url_of(url: &str) -> ServerUrl {
     let json = json!([{"name": "a", "url": url}]).to_string();
     let variables = [("PROXY_UPSTREAMS".to_owned(), json)];
@@ -68,7 +68,7 @@ impl Setup {
         Some(&self.resource)
     }
 
-    /// Signs a person in to `client`, up to the code.
+    /// Signs in with `client`. Returns the authorization code and its request.
     async fn code(
         &self,
         client: &ClientInformation,
@@ -96,7 +96,7 @@ impl Setup {
         (Secret::new(value("code")), request)
     }
 
-    /// Signs a person in, down to the tokens.
+    /// Signs in and exchanges the code for tokens.
     async fn signed_in(&self, authority: &Authority<'_>, scope: &str) -> TokenResponse {
         let (code, request) = self.code(authority.client, scope).await;
         let verifier = &request.verifier;
@@ -104,7 +104,7 @@ impl Setup {
         grant.await.unwrap()
     }
 
-    /// Asserts that what is shown of something shows no secret.
+    /// Asserts that `shown` contains no secret of the server.
     fn assert_shows_nothing(&self, shown: &str) {
         let secrets = self.server.secrets();
         assert!(!secrets.is_empty());
@@ -114,7 +114,7 @@ impl Setup {
     }
 }
 
-/// A client that was made known by hand.
+/// A client that was registered by hand.
 fn client(id: &str, secret: Option<&str>) -> ClientInformation {
     ClientInformation {
         issuer: String::new(),

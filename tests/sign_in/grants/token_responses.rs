@@ -1,4 +1,4 @@
-//! What a server may answer instead of what it should.
+//! Token endpoint responses that are malformed, oversized, redirected or missing.
 
 use mcp_manifold::config::Secret;
 use mcp_manifold::oauth::{TokenError, TokenResponse};
@@ -7,7 +7,7 @@ use crate::grants::{public, setup};
 use testkit::oauth::Part;
 use testkit::raw::{self, Reply};
 
-/// What a refresh comes to when the token endpoint answers with `reply`.
+/// The result of a refresh when the token endpoint answers with `reply`.
 async fn refresh_with(
     reply: impl Fn() -> Reply + Send + Sync + 'static,
 ) -> Result<TokenResponse, TokenError> {
@@ -105,7 +105,7 @@ async fn hanging_token_request_times_out_as_transient() {
     let refresh = authority.refresh(&token, None, None);
     let clock = async {
         setup.server.wait_for(Part::Token, 1).await;
-        // From here on time passes as soon as nothing else happens.
+        // From here on the clock advances as soon as all tasks are idle.
         tokio::time::pause();
     };
     let (answer, ()) = tokio::join!(refresh, clock);

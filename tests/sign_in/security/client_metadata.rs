@@ -1,4 +1,4 @@
-//! `docs/client-metadata.json`: a document about this program, ready to be hosted.
+//! `docs/client-metadata.json`: the client ID metadata document of this program.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ async fn client_metadata_document_equals_the_registration() {
             "{member}"
         );
     }
-    // But for its port (RFC 8252 § 7.3) the redirect URI is one of those in the document.
+    // Without its port (RFC 8252 § 7.3), the redirect URI is one of those in the document.
     let sent = setup.authorization();
     let mut sent = url::Url::parse(sent.get("redirect_uri").unwrap()).unwrap();
     sent.set_port(None).unwrap();

@@ -1,4 +1,4 @@
-//! As whom we sign in: never as somebody whom nobody registered.
+//! Which OAuth client the proxy uses: only one that is registered.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::security::{Setup, call, failing_call, setup, sign_in, sign_in_by, sta
 use testkit::oauth::{self, AuthMethod, Browser, Part, Registration};
 use testkit::raw::Reply;
 
-/// Where a person is sent back to, when nothing is configured and this is what was asked for.
+/// The redirect URI of the last authorization request.
 fn redirect_uri(setup: &Setup) -> String {
     setup
         .authorization()
@@ -53,7 +53,7 @@ async fn missing_client_is_reported_with_what_to_register_and_where() {
     );
     drop(client);
 
-    // Done as it says, it works, at a server that knows the redirect URI to the letter.
+    // A client registered as the message says works, even with exact redirect URIs.
     let known = oauth::client("by-hand").redirect_uri(&uri);
     let server = oauth::server()
         .registration(Registration::Off)
@@ -159,7 +159,7 @@ async fn client_of_another_issuer_is_neither_used_nor_replaced() {
     assert_eq!(other.count(Part::Token), 0);
     drop(client);
 
-    // Who names the new issuer has decided.
+    // A configured issuer confirms the change.
     let pinned = json!({"client_id": "by-hand", "authorization_server": other.issuer()});
     let mut client = started(setup.proxy(pinned)).await;
     sign_in(&client).await;
@@ -169,7 +169,7 @@ async fn client_of_another_issuer_is_neither_used_nor_replaced() {
 
 #[tokio::test]
 async fn client_metadata_url_is_used_if_the_server_supports_it() {
-    // The one that this program publishes, at the address where somebody hosts it.
+    // The document that this program publishes, at the URL of its host.
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/client-metadata.json");
     let text = std::fs::read_to_string(path).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
@@ -183,7 +183,7 @@ async fn client_metadata_url_is_used_if_the_server_supports_it() {
     assert_eq!(setup.server.count(Part::Registration), 0);
     assert_eq!(setup.server.refusals(), []);
 
-    // It is renewed as the same client.
+    // The renewal uses the same client.
     setup.expire();
     call(&mut client).await;
     assert_eq!(

@@ -1,11 +1,11 @@
-//! Tokens that are bound to a key (RFC 9449), from the sign-in to the call.
+//! Sender-constrained tokens (DPoP, RFC 9449), from the sign-in to the call.
 
 use serde_json::{Value, json};
 
 use crate::security::{Setup, call, setup, setup_with};
 use testkit::oauth::{self, Dpop, Key};
 
-/// The key that the token in use is bound to.
+/// The thumbprint of the key that the stored token is bound to.
 fn key_of(setup: &Setup) -> Option<String> {
     let token = setup.stored("tokens.json")["access_token"].clone();
     setup.server.bound_to(token.as_str().unwrap())
@@ -24,7 +24,7 @@ async fn calls_send_a_proof_of_the_key_of_their_token() {
             setup.server.change_nonces();
             call(&mut client).await;
         }
-        // The key outlives the token, and the process.
+        // The key outlives the token and the process.
         setup.expire();
         call(&mut client).await;
         drop(client);
@@ -33,7 +33,8 @@ async fn calls_send_a_proof_of_the_key_of_their_token() {
         client.wait_for_tools(&["search"]).await;
         call(&mut client).await;
         assert_eq!(key_of(&setup), Some(key));
-        // Where there are nonces the first was changed and the second forgotten.
+        // With nonces, each refresh is sent twice: one nonce was changed, one was lost at the
+        // restart.
         let refreshes = if nonces { 4 } else { 2 };
         assert_eq!(setup.server.grants("refresh_token").len(), refreshes);
         let refused = setup.server.refusals();

@@ -1,4 +1,4 @@
-//! From whom an answer comes, and to whom secrets go: issuers are compared, letter by letter.
+//! Issuers are compared character by character, in callbacks and before secrets are sent.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use crate::security::{Setup, call, setup, sign_in, sign_in_by, started, with_par
 use testkit::oauth::{self, Browser, Iss, Part};
 use testkit::raw::Request;
 
-/// A browser in which somebody changes the answer.
+/// A browser whose callback has these parameters changed.
 fn with_forged_params(changes: &'static [(&'static str, Option<&'static str>)]) -> Browser {
     Browser::consenting().altering(move |url| with_params(url, changes))
 }
 
-/// What a person is told whose browser came back like this. No code is spent on it.
+/// Runs a sign-in whose callback must be rejected without a code exchange. Returns stderr.
 async fn rejected_callback(setup: &Setup, browser: Browser) -> String {
     let client = setup.start(Value::Null).await;
     let page = sign_in_by(&client, &browser).await;
@@ -101,7 +101,7 @@ async fn callback_with_another_state_changes_nothing() {
         assert_ne!(browser.deliver(&stray).await.status, 200);
     }
     assert_eq!(setup.server.count(Part::Token), 0);
-    // The login still waits for its own answer, which is good once.
+    // The login still accepts its own callback, once.
     assert_eq!(browser.deliver(&right).await.status, 200);
     client.wait_for_tools(&["search"]).await;
     assert_eq!(setup.server.count(Part::Token), 1);
@@ -139,7 +139,7 @@ async fn new_issuer_gets_its_own_registration_and_no_secret() {
 
 #[tokio::test]
 async fn refresh_token_is_not_sent_to_a_new_issuer() {
-    // The metadata that was kept is gone too, so that it is asked for anew before the refresh.
+    // The cached metadata is removed too, so that the refresh requests it again.
     let setup = setup(oauth::server()).await;
     let mut client = setup.signed_in(Value::Null).await;
     let other = oauth::server().start().await;
@@ -162,7 +162,7 @@ async fn metadata_of_another_issuer_is_rejected() {
             .await;
         assert_eq!(setup.server.count(Part::Registration), 0);
     }
-    // Not even the slash at the end of a root is forgiven.
+    // A trailing slash makes another issuer.
     let server = oauth::server().start().await;
     let tools = testkit::upstream::modern().tool("search");
     let slashed = json!({"authorization_servers": [format!("{}/", server.issuer())]});

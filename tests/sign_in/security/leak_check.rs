@@ -1,4 +1,4 @@
-//! What others get to see, and what lies in files, searched for secrets.
+//! Searches visible output and stored files for secrets.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use testkit::proxy::Client;
 
-/// What other people get to see of a life.
+/// Output that other people may see: logs, errors, pages and arguments.
 #[derive(Default)]
 pub(crate) struct Seen(Vec<(String, String)>);
 
@@ -23,7 +23,7 @@ impl Seen {
         }
     }
 
-    /// The first line that holds any of `secrets`, and where it was seen.
+    /// The first line that contains one of `secrets`, and its source.
     pub(crate) fn leak(&self, secrets: &[String]) -> Option<(String, String)> {
         let holds = |line: &&str| secrets.iter().any(|secret| line.contains(secret.as_str()));
         self.0.iter().find_map(|(place, text)| {
@@ -32,7 +32,7 @@ impl Seen {
         })
     }
 
-    /// Panics if any of `secrets` was seen, or lies where it must not.
+    /// Panics if one of `secrets` is visible or in a file with wrong permissions.
     pub(crate) fn assert_free_of(&self, secrets: &[String], home: &Path) {
         assert!(secrets.len() >= 3, "found only {} secrets", secrets.len());
         assert!(!self.0.is_empty());
@@ -49,8 +49,8 @@ impl Seen {
     }
 }
 
-/// How many files below `folder` hold a secret. Each is for its owner alone, and so is the folder
-/// in which it is.
+/// The number of files below `folder` that contain a secret. Panics if such a file or its folder is
+/// not private.
 pub(crate) fn holders(folder: &Path, secrets: &[String]) -> usize {
     let mut found = 0;
     for entry in fs::read_dir(folder).unwrap() {

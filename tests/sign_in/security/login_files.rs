@@ -1,4 +1,4 @@
-//! Where logins are: one for each name, for one user, and to be carried elsewhere.
+//! Login files: one login per upstream name, portable between homes.
 
 use std::process::Command;
 

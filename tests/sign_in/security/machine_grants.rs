@@ -1,4 +1,4 @@
-//! Tokens for those who have no browser at hand: machines, assertions, another device.
+//! Grants without a local browser: client credentials, assertions, another device.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::security::{Setup, call, setup, setup_with, started};
 use testkit::oauth::{self, Browser, Key, Part, scopes};
 use testkit::proxy::Client;
 
-/// A client that gets to the tools without anybody.
+/// Starts a client that lists and calls tools without a sign-in.
 async fn connect_without_sign_in(setup: &Setup, keys: Value) -> Client {
     let mut client = setup.start(keys).await;
     client.wait_for_tools(&["search"]).await;
@@ -89,7 +89,7 @@ async fn jwt_bearer_grant_exchanges_an_assertion() {
     let assertion = key.sign(&setup.server.claims(issuer, &json!({})));
     let keys = json!({"grant": "jwt_bearer", "client_id": "workload", "assertion": assertion});
     drop(connect_without_sign_in(&setup, keys.clone()).await);
-    // It is kept, as the assertion is good once.
+    // The token is stored, since the server accepts the assertion once only.
     drop(connect_without_sign_in(&setup, keys).await);
     let requests = setup
         .server

@@ -1,4 +1,4 @@
-//! What servers publish: it is read without a word too many, and nothing hostile in it is used.
+//! Metadata and challenges: parsed exactly, and hostile URLs are never used.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ async fn server_not_advertising_pkce_is_rejected_unless_assumed() {
     }
 }
 
-/// Addresses that a hostile server may want used (CVE-2025-6514), for any member.
+/// URLs that a hostile server may send in any member (CVE-2025-6514).
 const HOSTILE: [&str; 18] = [
     "file:///etc/passwd",
     "javascript:alert(1)",
@@ -139,7 +139,7 @@ async fn scopes_are_read_from_the_bearer_challenge_only() {
 
 #[tokio::test]
 async fn failing_metadata_document_leaves_the_others() {
-    // The authorization server's own kind of document is in trouble, OpenID's is there.
+    // The RFC 8414 document fails, the OpenID document works.
     let documents = [Document::OAuth, Document::OidcInserted];
     let server = oauth::server().documents(documents).intercept(|request| {
         let first = "/.well-known/oauth-authorization-server";
@@ -169,7 +169,7 @@ async fn failing_resource_metadata_url_leaves_the_second() {
 
 #[tokio::test]
 async fn discovery_sends_no_get_to_the_mcp_url() {
-    // A server whose GET opens an event stream that never says anything.
+    // A server whose GET opens an event stream that never sends anything.
     let server = oauth::server().start().await;
     let hanging = upstream::modern()
         .tool("search")

@@ -1,4 +1,4 @@
-//! What went wrong for other clients that sign in, tried on the binary: every hole is a test.
+//! Security of the sign-in, with the whole binary: each known fault of other clients is a test.
 
 mod client_metadata;
 mod client_registration;
@@ -52,7 +52,7 @@ async fn setup_with(
 }
 
 impl Setup {
-    /// A proxy before the upstream, always with the same home, with these keys in `oauth`.
+    /// A proxy with the upstream, the home directory of the setup, and these keys in `oauth`.
     fn proxy(&self, oauth: Value) -> proxy::Builder {
         let proxy = proxy::new().upstream("a", &self.upstream).home(&self.home);
         match oauth {
@@ -61,12 +61,12 @@ impl Setup {
         }
     }
 
-    /// One that is started, past the handshake of its client.
+    /// Starts such a proxy and completes the handshake of its client.
     async fn start(&self, oauth: Value) -> Client {
         started(self.proxy(oauth)).await
     }
 
-    /// One to which somebody has signed in, and whose tools are there.
+    /// Starts such a proxy, signs in, and waits for the tools.
     async fn signed_in(&self, oauth: Value) -> Client {
         let mut client = self.start(oauth).await;
         sign_in(&client).await;
@@ -74,38 +74,38 @@ impl Setup {
         client
     }
 
-    /// The parameters of the newest sign-in page that was opened.
+    /// The parameters of the last sign-in page.
     fn authorization(&self) -> Params {
         let requests = self.server.requests_for(Part::Authorization);
         Params::of_query(requests.last().expect("no page was opened"))
     }
 
-    /// Where something is stored of `a`.
+    /// The path of a login file of `a`.
     fn path(&self, file: &str) -> PathBuf {
         self.home.path().join(".mcp-manifold/oauth/a").join(file)
     }
 
-    /// What is stored of `a`, by the name of the file.
+    /// The content of a login file of `a`.
     fn stored(&self, file: &str) -> Value {
         let text = std::fs::read(self.path(file));
         let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
         serde_json::from_slice(&text).unwrap()
     }
 
-    /// Lets the access token that is stored be an hour older, and the server take it no more.
+    /// Makes the stored access token an hour older, and the server reject it.
     fn expire(&self) {
         self.server.expire_access_tokens();
         self.age();
     }
 
-    /// Lets the access token that is stored be an hour older.
+    /// Makes the stored access token an hour older.
     fn age(&self) {
         self.change_stored("tokens.json", &["issued_at", "expires_at"], |at| {
             json!(at.as_u64().unwrap() - 3600)
         });
     }
 
-    /// Changes members of a file. The proxy looks at it when its token is refused.
+    /// Changes members of a login file. The proxy reads the file when its token is rejected.
     fn change_stored(&self, file: &str, members: &[&str], change: impl Fn(&Value) -> Value) {
         let mut stored = self.stored(file);
         for member in members {
@@ -122,17 +122,17 @@ async fn started(proxy: proxy::Builder) -> Client {
     client
 }
 
-/// Signs in to `a` as a person who agrees.
+/// Signs in to `a` with consent.
 async fn sign_in(client: &Client) -> Page {
     sign_in_by(client, &Browser::consenting()).await
 }
 
-/// Signs in to `a` in this browser, which must end on the page of the program.
+/// Signs in to `a` with this browser. Returns the final page.
 async fn sign_in_by(client: &Client, browser: &Browser) -> Page {
     browser.open(&client.sign_in_page("a", 0).await).await
 }
 
-/// Changes parameters of the callback; `None` takes one out.
+/// Changes parameters of the callback; `None` removes one.
 fn with_params(url: &mut Url, changes: &[(&str, Option<&str>)]) {
     let is_kept = |name: &str| changes.iter().all(|(changed, _)| *changed != name);
     let pairs: Vec<_> = url.query_pairs().into_owned().collect();
@@ -147,7 +147,7 @@ fn with_params(url: &mut Url, changes: &[(&str, Option<&str>)]) {
         .extend_pairs(added);
 }
 
-/// Calls `search` and panics unless it is answered with a result.
+/// Calls `search` and panics unless the response is a result.
 async fn call(client: &mut Client) {
     let answer = client.call("search", json!({})).await;
     assert!(
@@ -157,7 +157,7 @@ async fn call(client: &mut Client) {
     );
 }
 
-/// Calls `search` and gives the message of the error that must come.
+/// Calls `search`, which must fail. Returns the error message.
 async fn failing_call(client: &mut Client) -> String {
     let answer = client.call("search", json!({})).await;
     let message = answer["error"]["message"].as_str();

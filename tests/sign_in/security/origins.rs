@@ -1,4 +1,4 @@
-//! Where tokens go: to the upstream's own origin and nowhere else.
+//! Tokens are sent to the upstream's own origin only.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ testkit::per_kind! {
     token_is_sent_with_every_request_on_every_transport
 }
 
-/// A server that must not get anything.
+/// A server that must not receive any request.
 fn elsewhere() -> raw::Server {
     raw::server(|_| async { Reply::json("{}") })
 }
@@ -69,7 +69,7 @@ async fn token_is_sent_with_every_request_on_every_transport(kind: Kind) {
     let to_it = requests
         .iter()
         .filter(|it| !it.path.contains("/.well-known/"));
-    // A server of two kinds is asked for both before it is known to want a sign-in.
+    // A server may be probed for two transports before it requires a sign-in.
     let unsigned = to_it
         .filter(|it| it.header("authorization").is_none())
         .count();

@@ -1,4 +1,4 @@
-//! How a login stays alive: one refresh for all who need it, and nothing thrown away.
+//! Renewal of a login: one refresh for all callers, and no failure that discards the login.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ async fn five_calls_with_one_expired_token_make_one_refresh() {
         let call = proxy::with_meta(call.clone());
         ids.push(client.send_request("tools/call", call).await);
     }
-    // The code, and the refresh that the five wait for.
+    // The code exchange, and the refresh that the five calls wait for.
     setup.server.wait_for(Part::Token, 2).await;
     gate.open();
     for id in ids {
@@ -50,7 +50,7 @@ async fn expired_token_is_renewed_before_it_is_sent() {
 async fn token_without_refresh_token_is_used_until_rejected() {
     let setup = setup(oauth::server().without_refresh_tokens()).await;
     drop(setup.signed_in(Value::Null).await);
-    // By what was said it has ended; the server has not heard of it.
+    // The token has expired by its announced lifetime; the server still accepts it.
     setup.age();
     let mut client = setup.start(Value::Null).await;
     client.wait_for_tools(&["search"]).await;
@@ -98,7 +98,7 @@ async fn hanging_refresh_blocks_no_other_call_and_is_stored() {
     assert!(answer["result"].is_object(), "{answer}");
     client.cancel(id).await;
     gate.open();
-    // The answer to the refresh was kept, though nobody waited for it.
+    // The refresh response was stored after its call was cancelled.
     call(&mut client).await;
     assert_eq!(setup.server.grants("refresh_token").len(), 1);
     assert_eq!(setup.server.reuses(), 0);
@@ -165,7 +165,7 @@ async fn client_unknown_to_the_server_registers_again() {
 
 #[tokio::test]
 async fn entra_like_server_accepts_the_sign_in() {
-    // No registration, no `resource`, a scope in every refresh, a redirect URI to the letter.
+    // No registration, no `resource`, a scope in every refresh, an exact redirect URI.
     let known = oauth::client("app").redirect_uri("http://localhost/callback");
     let server = oauth::server()
         .client(known)

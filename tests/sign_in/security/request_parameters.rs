@@ -1,4 +1,4 @@
-//! What sign-in pages and token endpoints are asked: scopes, resources, and what a user adds.
+//! Parameters of authorization and token requests: scopes, resources, configured extras.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,8 @@ use testkit::Endpoint;
 use testkit::desktop::Desktop;
 use testkit::oauth::{self, Challenge, Params, Resource, scopes};
 
-/// The parameters of the page, of a refresh, and of the exchange of the code, of a login with these keys.
+/// Runs a login with these keys. Returns the parameters of the page, of the refresh and of the code
+/// exchange.
 async fn login_requests(setup: &Setup, keys: Value) -> [Params; 3] {
     let mut client = setup.signed_in(keys).await;
     setup.expire();
@@ -50,7 +51,7 @@ async fn resource_parameter_can_be_turned_off() {
 async fn configured_resource_is_requested() {
     let other = testkit::upstream::modern().tool("other");
     let setup = setup(oauth::server().resource(Resource::Optional)).await;
-    // The server knows this one as well; it gives the token, which the upstream then refuses.
+    // The server issues a token for this resource too; the upstream then rejects it.
     let other = oauth::protect(&setup.server, other).start().await;
     let desktop = Desktop::start();
     let proxy = setup.proxy(json!({"resource": other.url()}));
@@ -60,7 +61,7 @@ async fn configured_resource_is_requested() {
     for params in [setup.authorization(), code] {
         assert_eq!(params.get("resource"), Some(other.url().as_str()));
     }
-    // A new token that is refused leads to no page after page.
+    // A new token that is rejected opens no second page.
     client
         .wait_for_stderr("refuses a token that was just issued for it")
         .await;
@@ -121,7 +122,7 @@ async fn metadata_scopes_are_used_if_the_challenge_names_none() {
     let server = oauth::server().scopes("read write").offline_access();
     let setup = setup_with(server, |it| it.document_with(document)).await;
     let [page, ..] = login_requests(&setup, Value::Null).await;
-    // And what makes this server give a refresh token, as it says that it knows it.
+    // The proxy adds `offline_access`, since the server advertises it.
     assert_eq!(page.scopes(), Some(scopes("read write offline_access")));
 }
 

@@ -1,5 +1,4 @@
-//! No secret is seen: not in logs with everything on, not in errors, not in the browser's command
-//! line, nor in a file that others may read.
+//! No secret appears in trace logs, errors, browser arguments, or files that other users can read.
 #![cfg(unix)]
 
 use std::time::Duration;
@@ -14,12 +13,12 @@ use testkit::oauth::{self, AuthMethod, Browser, Dpop, Key, Part};
 use testkit::proxy;
 use testkit::upstream;
 
-/// A proxy that logs all that it can.
+/// A proxy with all logs on.
 fn with_all_logs(proxy: proxy::Builder) -> proxy::Builder {
     proxy.env("DEBUG", "1").env("RUST_LOG", "trace")
 }
 
-/// What the files of this login hold that nobody else may see.
+/// The secrets in the files of this login.
 fn stored_secrets(setup: &Setup) -> Vec<String> {
     let mut stored_secrets = Vec::new();
     for (file, members) in [
@@ -42,7 +41,7 @@ fn stored_secrets(setup: &Setup) -> Vec<String> {
     stored_secrets
 }
 
-/// The verifier of the login that waits.
+/// The PKCE verifier of the pending login.
 fn verifier(setup: &Setup) -> String {
     let verifier = setup.stored("login.json")["pending"]["verifier"].clone();
     verifier.as_str().unwrap().to_owned()
@@ -63,7 +62,7 @@ async fn complete_login_lifecycle_shows_no_secret() {
         let mut seen = Seen::default();
         let browser = Browser::consenting();
 
-        // A login, whose page a browser opens, and one for more.
+        // A sign-in through the browser, then a step-up.
         let mut client = started(proxy().on(&desktop)).await;
         let page = client.sign_in_page("a", 0).await;
         secrets.push(verifier(&setup));
@@ -78,7 +77,7 @@ async fn complete_login_lifecycle_shows_no_secret() {
         let answer = client.response(asking).await;
         assert!(answer["result"].is_object(), "{answer}");
 
-        // A refresh, one in trouble, and one that is refused.
+        // A refresh, a failing refresh, and a rejected refresh.
         setup.expire();
         call(&mut client).await;
         secrets.extend(stored_secrets(&setup));
@@ -94,7 +93,7 @@ async fn complete_login_lifecycle_shows_no_secret() {
         secrets.push(verifier(&setup));
         seen.add("an error", failing_call(&mut client).await);
 
-        // An answer that is not used, and a person who says no.
+        // A rejected callback, then a denied sign-in.
         let wrong = browser.clone().altering(|url| {
             crate::security::with_params(url, &[("iss", Some("https://evil.example"))]);
         });
@@ -119,7 +118,7 @@ async fn complete_login_lifecycle_shows_no_secret() {
     }
 }
 
-/// Runs a login that needs nobody, with an end of its token, and looks for these secrets.
+/// Runs a login without a user, lets its token expire, and searches all output for `secrets`.
 async fn check_no_secret_is_shown(setup: &Setup, proxy: proxy::Builder, mut secrets: Vec<String>) {
     let mut seen = Seen::default();
     let mut client = started(with_all_logs(proxy)).await;

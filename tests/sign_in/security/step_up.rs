@@ -1,4 +1,4 @@
-//! A call that needs more than was granted (403 `insufficient_scope`).
+//! Step-up: a call that needs more scopes than were granted (403 `insufficient_scope`).
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use testkit::oauth::{self, Browser, Part, scopes};
 use testkit::raw::Reply;
 use testkit::{proxy, upstream};
 
-/// A server on which `search` needs `write`, and all else `read`.
+/// A server where `search` needs `write`, and everything else `read`.
 async fn setup() -> Setup {
     let server = oauth::server().scopes("read write");
     setup_with(server, |it| {
@@ -32,7 +32,7 @@ async fn step_up_requests_granted_scopes_too_even_after_a_restart() {
     assert_eq!(setup.authorization().scopes(), Some(scopes("read write")));
     client.wait_for_stderr("signed in").await;
     call(&mut client).await;
-    // A registration that was narrower was made anew; the token was not renewed in vain.
+    // The client registered again for the wider scope; no refresh was sent in vain.
     assert!(setup.server.grants("refresh_token").is_empty());
     assert_eq!(setup.server.refusals(), []);
 }
@@ -60,7 +60,7 @@ async fn scope_that_was_not_granted_is_not_requested_again() {
     assert!(setup.server.grants("refresh_token").is_empty());
 }
 
-/// A server that wants what it has granted.
+/// A server that requires scopes which it has granted.
 async fn always_insufficient_scope(server: oauth::Builder) -> Setup {
     let server = server.scopes("read write").start().await;
     let never = upstream::modern().tool("search").intercept(|request| {

@@ -1,4 +1,4 @@
-//! Token endpoints that answer something else.
+//! Token endpoints with malformed responses.
 
 use serde_json::Value;
 
@@ -6,13 +6,13 @@ use crate::security::{failing_call, setup, sign_in};
 use testkit::oauth;
 use testkit::raw::Reply;
 
-/// What no message may repeat, as it may well be a token.
+/// A secret that no message may repeat.
 const SECRET: &str = "access-0123456789";
 
-/// What is said of an answer, and how it is made.
+/// A part of the expected message, and the response that causes it.
 type Case = (&'static str, fn() -> Reply);
 
-/// What may come instead of tokens.
+/// Malformed responses of a token endpoint.
 fn answers() -> Vec<Case> {
     vec![
         ("not a JSON object", || {

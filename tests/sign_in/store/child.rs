@@ -1,4 +1,4 @@
-//! This program again, as another process that does one thing.
+//! Runs this test program as a child process with one role.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -11,21 +11,21 @@ use mcp_manifold::oauth::{LockKind, Swap, Timestamp, Tokens, Version};
 use super::token_server::Caller;
 use super::{docs, refresh_token, succeeded, tokens};
 
-/// Longer than any test takes; a test that hangs fails by it.
+/// The timeout of a hanging test; longer than any test takes.
 pub(crate) const GUARD: Duration = Duration::from_secs(30);
 
-/// What another process does with the login below a folder.
+/// The role of a child process that uses the login below a folder.
 #[derive(Clone, Copy)]
 pub(crate) enum Role {
-    /// Adds one to a number, so many times, by compare and swap.
+    /// Increments a number this many times by compare and swap.
     Count(u64),
-    /// Uses a token and refreshes it under the lock when it has ended, so many times.
+    /// Uses a token this many times; refreshes it under the lock if it has expired.
     Refresh(u64, SocketAddr),
-    /// Takes the lock for a login, says so, and keeps it.
+    /// Acquires the login lock, prints a line, and keeps the lock.
     Hold,
-    /// Writes and says so, again and again.
+    /// Writes repeatedly and prints a line after each write.
     Write,
-    /// Reads and then writes once, and says what came of each.
+    /// Reads once, writes once, and prints both results.
     ReadAndWrite,
 }
 
@@ -41,7 +41,7 @@ impl Role {
     }
 }
 
-/// Another process, killed when this is dropped.
+/// A child process, killed on drop.
 pub(crate) struct Process {
     child: Child,
     stderr: BufReader<ChildStderr>,
@@ -53,7 +53,7 @@ impl Process {
         Self::start_as(Command::new(program), home, role)
     }
 
-    /// `command` ends with the path of this program.
+    /// Starts `command`, which ends with the path of this program.
     pub(crate) fn start_as(mut command: Command, home: &Path, role: Role) -> Self {
         command
             .args(["--exact", "store::child::child_process"])
@@ -62,26 +62,26 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // What it says is not the test harness's to keep.
+        // Without this, the test harness would capture the output.
         let mut child = command.arg("--nocapture").spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Self { child, stderr }
     }
 
-    /// The next line that it says.
+    /// The next line of its stderr.
     pub(crate) fn next_line(&mut self) -> String {
         let mut line = String::new();
         self.stderr.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
-    /// Ends it without a chance to tidy up.
+    /// Kills it without cleanup.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     pub(crate) fn end(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
@@ -89,13 +89,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Not a test of its own: what the others start.
+/// The child process that other tests start. Passes without effect as a test.
 #[tokio::test]
 async fn child_process() {
     let Some(home) = std::env::var_os("STORE_TEST_HOME").map(PathBuf::from) else {
@@ -114,7 +114,7 @@ async fn child_process() {
             _ => panic!("no role `{role}`"),
         }
     };
-    // Whoever waits for us does not wait for ever.
+    // Limits how long a test waits for this process.
     tokio::time::timeout(GUARD, run).await.unwrap();
 }
 

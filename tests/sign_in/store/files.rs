@@ -1,4 +1,4 @@
-//! One process: what stands on the disk, who may read it, and what is said when it cannot be.
+//! One process: the files on disk, their permissions, and the errors.
 
 use std::fs;
 use std::path::Path;
@@ -129,7 +129,7 @@ async fn login_of_another_url_is_ignored_and_replaceable() {
             .await
             .unwrap(),
     );
-    // As a copy by hand may leave it: their tokens without the word on whose they are.
+    // A copy by hand may lack `upstream.json`, which names the URL of the tokens.
     fs::remove_file(home.path().join("oauth/docs/upstream.json")).unwrap();
 
     let ours = store(home.path(), "docs", "https://other.example/mcp").tokens();

@@ -1,4 +1,4 @@
-//! Logins on disk, and what several processes do to them at once.
+//! Login files on disk, used by one process and by several at once.
 
 mod child;
 mod files;
@@ -12,7 +12,7 @@ use mcp_manifold::config::{Config, Environment};
 use mcp_manifold::oauth::{Members, RecordFile, Snapshot, Store, Swap, Timestamp, Tokens, Version};
 use tempfile::TempDir;
 
-/// The store of an upstream as configured.
+/// The store of an upstream with this name and URL.
 fn store(home: &Path, name: &str, url: &str) -> Store {
     let upstreams = serde_json::json!([{"name": name, "url": url}]).to_string();
     let environment = Environment::from_iter([("PROXY_UPSTREAMS".to_owned(), upstreams)]);
@@ -45,13 +45,13 @@ fn tokens(refresh_token: &str) -> Tokens {
     }
 }
 
-/// The refresh token of what was loaded.
+/// The refresh token of a loaded record.
 fn refresh_token(snapshot: &Snapshot<Tokens>) -> &str {
     let tokens = snapshot.record.as_ref().unwrap();
     tokens.refresh_token.as_ref().unwrap().expose()
 }
 
-/// The state after a change that must have succeeded.
+/// Returns the state after a change that must have succeeded.
 fn succeeded<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     match swap {
         Swap::Done(snapshot) => snapshot,
@@ -59,7 +59,7 @@ fn succeeded<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     }
 }
 
-/// The state that a change lost against.
+/// Returns the current state of a change that must have conflicted.
 fn conflict<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     match swap {
         Swap::Conflict(there) => there,
@@ -67,7 +67,7 @@ fn conflict<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     }
 }
 
-/// Keeps tokens with this refresh token where there are none, and gives the state after that.
+/// Stores tokens with this refresh token where there are none. Returns the new state.
 async fn store_tokens(store: &Store, refresh_token: &str) -> Snapshot<Tokens> {
     let record_file = store.tokens();
     let swap = record_file
@@ -76,7 +76,7 @@ async fn store_tokens(store: &Store, refresh_token: &str) -> Snapshot<Tokens> {
     succeeded(swap.unwrap())
 }
 
-/// A home, the place of the tokens in it, and its state once `r1` is kept there.
+/// A home directory, its token file, and the state after `r1` was stored.
 async fn stored_tokens() -> (TempDir, RecordFile<Tokens>, Snapshot<Tokens>) {
     let home = tempfile::tempdir().unwrap();
     let store = docs(home.path());

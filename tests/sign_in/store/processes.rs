@@ -1,18 +1,19 @@
-//! Several processes at once: nothing is lost, nothing is used twice, no dead one is waited for.
+//! Several processes at once: no update is lost, no refresh token is used twice, no lock outlives
+//! its process.
 
 use mcp_manifold::oauth::{LockKind, Timestamp, Version};
 
 use super::child::{GUARD, Process, Role};
 use super::{docs, refresh_token, succeeded, token_server, tokens};
 
-/// As many as a client commonly starts: two for each of two windows.
+/// A common number of processes: two for each of two windows.
 const PROCESSES: usize = 4;
 
 #[tokio::test]
 async fn no_update_of_any_process_is_lost() {
     const TIMES: u64 = 25;
     let home = tempfile::tempdir().unwrap();
-    // They also race for who makes the folder and the first record.
+    // They also race to create the folder and the first record.
     let all: Vec<_> = (0..PROCESSES)
         .map(|_| Process::start(home.path(), Role::Count(TIMES)))
         .collect();
@@ -106,8 +107,8 @@ mod unix {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// This program, to be run without root's right to write everywhere, and a copy of it if it
-    /// lies where only root can go.
+    /// This program, to run without root's permissions. As root, runs a copy in a folder that other
+    /// users can read.
     fn without_rights(folder: &Path) -> Command {
         const NOBODY: u32 = 65534;
         let program = std::env::current_exe().unwrap();
@@ -165,7 +166,7 @@ mod unix {
         assert_eq!(read, "read true");
         let error = process.next_line();
         assert!(error.starts_with("cannot "), "{error}");
-        // So that it can be removed.
+        // Lets the temporary folder be removed.
         for path in ["", "oauth", "oauth/docs"] {
             set_mode(&home.join(path), 0o755);
         }

@@ -1,4 +1,4 @@
-//! An authorization server's one rule that matters here: a refresh token is good for one use.
+//! A token server with one rule: a refresh token is valid for one use.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,16 +7,16 @@ use std::thread;
 
 use super::child::GUARD;
 
-/// What it saw.
+/// The requests that the server received.
 #[derive(Default)]
 pub(crate) struct Exchanges {
-    /// How many tokens it has renewed.
+    /// The number of renewed tokens.
     pub(crate) renewed: u64,
-    /// Which tokens came that were not the last one given.
+    /// Received tokens that were not the last one issued.
     pub(crate) reused: Vec<String>,
 }
 
-/// Starts one for so many callers. The first token is `r0`.
+/// Starts a server for this many callers. The first token is `r0`.
 pub(crate) fn start(callers: usize) -> (SocketAddr, Arc<Mutex<Exchanges>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -50,7 +50,7 @@ fn serve(mut stream: &TcpStream, barrier: &Barrier, seen: &Mutex<Exchanges>) {
     }
 }
 
-/// A connection to it.
+/// A connection to the token server.
 pub(crate) struct Caller(BufReader<TcpStream>);
 
 impl Caller {
@@ -60,12 +60,12 @@ impl Caller {
         Self(BufReader::new(stream))
     }
 
-    /// Returns when all callers have come here.
+    /// Waits until all callers have reached this point.
     pub(crate) fn wait_for_the_others(&mut self) {
         self.exchange("wait");
     }
 
-    /// Trades a refresh token for the next.
+    /// Exchanges a refresh token for the next one.
     pub(crate) fn refresh(&mut self, token: &str) -> String {
         self.exchange(token)
     }

@@ -1,4 +1,4 @@
-//! A process is killed in the middle of a login or a renewal; the others go on.
+//! A process is killed during a login or a renewal; the other processes continue.
 
 use futures_util::future::select_all;
 use serde_json::json;
@@ -10,13 +10,13 @@ use testkit::proxy::Client;
 #[cfg(target_os = "linux")]
 use testkit::within;
 
-/// Logs who waits for the browser.
+/// Starts a client with debug logs, which say which process waits for the browser.
 async fn started(setup: &Setup) -> Client {
     let builder = setup.proxy().on(&setup.desktop);
     crate::end_to_end::setup::started(builder.env("DEBUG", "1")).await
 }
 
-/// Waits until one of `clients` has taken over, and gives it and the others.
+/// Waits until one of `clients` takes over the login. Returns that client and the others.
 async fn wait_for_takeover(clients: Vec<Client>) -> (Client, Vec<Client>) {
     let waits = clients
         .iter()
@@ -27,7 +27,7 @@ async fn wait_for_takeover(clients: Vec<Client>) -> (Client, Vec<Client>) {
     (clients.remove(index), clients)
 }
 
-/// The process that opened the page, two others that wait, and the page.
+/// Returns the process that opened the page, two waiting processes, and the page.
 async fn open_page_in_the_first(setup: &Setup) -> (Client, Vec<Client>, String) {
     let first = started(setup).await;
     let page = setup.desktop.page().await;
@@ -85,7 +85,7 @@ async fn process_ending_with_an_open_page_leaves_no_process_behind() {
         client.signal(signal).await;
         let status = client.wait().await;
         assert_eq!(status.success(), signal != "KILL", "{signal}: {status}");
-        // What opened the page is apart from the proxy, and ends by itself.
+        // The program that opens the page is not a child of the proxy and exits by itself.
         let none = async {
             while !running_in(setup.home.path()).is_empty() {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -96,14 +96,14 @@ async fn process_ending_with_an_open_page_leaves_no_process_behind() {
     assert_eq!(setup.pages().await, 1);
 }
 
-/// The processes that have this home, zombies left out.
+/// The processes with this home directory, without zombies.
 #[cfg(target_os = "linux")]
 fn running_in(home: &std::path::Path) -> Vec<std::path::PathBuf> {
     let variable = format!("HOME={}\0", home.display());
     let processes = std::fs::read_dir("/proc").unwrap();
     let paths = processes.map(|process| process.unwrap().path());
     let has_home = |path: &std::path::PathBuf| {
-        // One that has just ended can't be read, and others' may not be.
+        // The environment of an exited process or of another user's process is not readable.
         let environment = std::fs::read(path.join("environ")).unwrap_or_default();
         String::from_utf8_lossy(&environment).contains(&variable)
     };
@@ -123,7 +123,7 @@ async fn process_killed_during_code_exchange_leaves_a_clear_error() {
     first.kill().await;
     assert!(delivery.await.unwrap().is_err());
     gate.open();
-    // The code was spent by who is gone. The person is not sent there again unasked, but told.
+    // The killed process spent the code. The others open no second page; they report the command.
     for client in &others {
         client
             .wait_for_stderr("the last sign-in was not completed")
@@ -151,7 +151,7 @@ async fn renewal_of_a_killed_process_is_repeated_by_the_next() {
     let params = json!({"name": "search", "arguments": {"q": "x"}});
     let id = second.send_request("tools/call", params).await;
     first.kill().await;
-    // The server sees that the first has gone, and never did what it asked.
+    // The server sees the disconnect of the first process and did not execute its request.
     setup.server.wait_for(Part::Token, 3).await;
     gate.open();
     let answer = second.response(id).await;
@@ -172,7 +172,7 @@ async fn renewal_is_stored_after_its_call_was_cancelled() {
     setup.server.wait_for(Part::Token, 2).await;
     let why = json!({"requestId": id, "reason": "no longer wanted"});
     client.notify("notifications/cancelled", why).await;
-    // The client closes too, and the proxy ends when the answer is on the disk.
+    // The client closes stdin too; the proxy exits after it stored the response.
     client.close_stdin();
     gate.open();
     assert!(client.wait().await.success());
@@ -190,7 +190,7 @@ async fn renewal_with_a_lost_response_costs_one_page() {
     setup.server.expire_access_tokens();
     setup.server.lose_answer(Part::Token);
     let mut user = setup.desktop.used_by(Browser::consenting());
-    // The refresh token was spent, but nobody here can know.
+    // The refresh token was spent, but the proxy cannot know.
     let answer = client.call("search", json!({})).await;
     if answer["error"].is_object() {
         search(&mut client).await;

@@ -1,4 +1,4 @@
-//! What one process did reaches the others, and is not undone by them.
+//! A login or renewal by one process reaches the others, and they do not overwrite it.
 
 use serde_json::json;
 
@@ -33,12 +33,12 @@ async fn login_by_another_process_reconnects_one_that_gave_up() {
     let mut gave_up = setup.start().await;
     Browser::denying().open(&setup.desktop.page().await).await;
     gave_up.wait_for_stderr("the sign-in was denied").await;
-    // Somebody signs in without it: by its url, in another place.
+    // The user signs in through the URL that another process printed.
     let mut other = started(setup.proxy().env("CI", "true")).await;
     other.wait_for_stderr(WAITS).await;
     let stderr = other.stderr();
     let url = stderr.split(' ').find(|word| word.starts_with("http://"));
-    // Nor does it open another page for who comes now, so soon after the no.
+    // A process that starts soon after the denial opens no page either.
     let late = setup.start().await;
     late.wait_for_stderr(WAITS).await;
     assert_eq!(setup.pages().await, 1);
@@ -67,14 +67,15 @@ async fn copied_login_files_connect_a_waiting_process() {
 async fn rejected_refresh_token_keeps_tokens_replaced_meanwhile() {
     let setup = default_setup().await;
     let mut client = setup.signed_in().await;
-    // Another login, as a program would leave it that knows of no lock.
+    // Another login, written later by a program that ignores the lock.
     let (there, desktop) = (proxy::home(), Desktop::start());
     let mut other = started(setup.proxy().home(&there).on(&desktop)).await;
     Browser::consenting().open(&desktop.page().await).await;
     other.wait_for_tools(&["search"]).await;
     other.close().await;
     let there = LoginFiles::new(there.path(), "a");
-    // The first renews, and while it waits its refresh token becomes worthless and is replaced.
+    // While the first process waits for its renewal, its refresh token is revoked and replaced on
+    // disk.
     let old = setup.files();
     let form = format!(
         "token={}&token_type_hint=refresh_token&client_id={}",
