@@ -1,4 +1,4 @@
-//! A modern client: a level with each request whose logs it wants.
+//! Modern clients set a log level in each request.
 
 use serde_json::{Value, json};
 
@@ -7,23 +7,23 @@ use testkit::gate::Gate;
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
-// Those that are told a level.
+// Legacy upstreams receive `logging/setLevel`.
 testkit::per_kind! {
     [legacy http_sse]
-    a_request_hears_logs_from_its_level_on_and_none_without_one
+    request_receives_logs_from_its_level_and_none_without_one
     log_level_of_a_legacy_upstream_is_raised_before_the_call
     request_with_unknown_level_does_not_run_at_a_legacy_upstream
 }
 
-async fn a_request_hears_logs_from_its_level_on_and_none_without_one(kind: Kind) {
-    let server = logging(kind.server()).start().await;
+async fn request_receives_logs_from_its_level_and_none_without_one(kind: Kind) {
+    let server = with_talk_tool(kind.server()).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     for level in LEVELS {
         let before = client.received().len();
-        let answer = call_at(&mut client, "talk", level).await;
+        let answer = call_with_level(&mut client, "talk", level).await;
         assert!(answer["result"].is_object(), "{answer}");
-        assert_eq!(logs_since(&client, before), heard_from(level));
-        // They come before the answer.
+        assert_eq!(logs_since(&client, before), logs_from(level));
+        // The logs precede the response.
         let last: Value = serde_json::from_slice(client.received().last().unwrap()).unwrap();
         assert_eq!(last, answer);
 
@@ -34,14 +34,14 @@ async fn a_request_hears_logs_from_its_level_on_and_none_without_one(kind: Kind)
 }
 
 async fn log_level_of_a_legacy_upstream_is_raised_before_the_call(kind: Kind) {
-    let server = logging(kind.server()).start().await;
+    let server = with_talk_tool(kind.server()).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     for level in ["error", "critical", "info", "debug", "info"] {
-        call_at(&mut client, "talk", level).await;
+        call_with_level(&mut client, "talk", level).await;
     }
-    let of_interest = |request: &Request| sets_level(request) || request.is("tools/call");
+    let is_relevant = |request: &Request| sets_level(request) || request.is("tools/call");
     let mut requests = server.raw.requests();
-    requests.retain(of_interest);
+    requests.retain(is_relevant);
     let levels_set = |request: &Request| match sets_level(request) {
         true => request.json()["params"]["level"].to_string(),
         false => "call".to_owned(),
@@ -61,44 +61,44 @@ async fn log_level_of_a_legacy_upstream_is_raised_before_the_call(kind: Kind) {
 }
 
 #[tokio::test]
-async fn the_most_verbose_of_those_under_way_counts() {
+async fn most_verbose_level_of_calls_in_flight_is_applied() {
     let gate = Gate::closed();
-    let server = silent(upstream::legacy()).tool("wait").held_by(&gate);
+    let server = with_logging(upstream::legacy()).tool("wait").held_by(&gate);
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize().await;
-    let mut under_way = Vec::new();
+    let mut calls = Vec::new();
     for (count, level) in ["error", "info", "alert"].into_iter().enumerate() {
-        under_way.push(begin_at(&mut client, "wait", level).await);
+        calls.push(send_call_with_level(&mut client, "wait", level).await);
         server.wait_for_calls(count + 1).await;
     }
     assert_eq!(levels_set(&server), ["error", "info"]);
-    // The session wants less, and is given less, but the upstream goes on for the others.
+    // The session's level is less verbose, but the calls in flight still need `info`.
     set_level(&mut client, "emergency").await;
     assert_eq!(levels_set(&server), ["error", "info", "info"]);
     gate.open();
-    for id in under_way {
+    for id in calls {
         client.response(id).await;
     }
-    // Now nobody else needs it.
+    // No call needs a more verbose level now.
     set_level(&mut client, "emergency").await;
     assert_eq!(levels_set(&server), ["error", "info", "info", "emergency"]);
 }
 
 #[tokio::test]
-async fn a_session_beside_hears_no_more_than_it_wants() {
-    let server = logging(upstream::legacy()).start().await;
+async fn session_receives_no_logs_below_its_own_level() {
+    let server = with_talk_tool(upstream::legacy()).start().await;
     let mut client = proxy::before(&server).await;
     set_level(&mut client, "error").await;
-    call_at(&mut client, "talk", "debug").await;
+    call_with_level(&mut client, "talk", "debug").await;
     assert_eq!(levels_set(&server).last().unwrap(), "debug");
     let before = client.received().len();
     client.call("talk", json!({})).await;
-    assert_eq!(logs_since(&client, before), heard_from("error"));
+    assert_eq!(logs_since(&client, before), logs_from("error"));
 }
 
 async fn request_with_unknown_level_does_not_run_at_a_legacy_upstream(kind: Kind) {
-    let server = logging(kind.server()).start().await;
+    let server = with_talk_tool(kind.server()).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     for level in [
         json!("loud"),
@@ -116,14 +116,14 @@ async fn request_with_unknown_level_does_not_run_at_a_legacy_upstream(kind: Kind
 }
 
 #[tokio::test]
-async fn between_modern_peers_everything_passes_as_it_is() {
-    let server = logging(upstream::modern()).start().await;
+async fn logs_between_modern_peers_are_forwarded_unchanged() {
+    let server = with_talk_tool(upstream::modern()).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     for level in ["warning", "loud"] {
         let before = client.received().len();
-        let answer = call_at(&mut client, "talk", level).await;
+        let answer = call_with_level(&mut client, "talk", level).await;
         assert!(answer["result"].is_object(), "{answer}");
-        assert_eq!(logs_since(&client, before), heard_from("debug"));
+        assert_eq!(logs_since(&client, before), logs_from("debug"));
         let call = String::from_utf8(server.calls().pop().unwrap()).unwrap();
         let level = format!(r#""io.modelcontextprotocol/logLevel":"{level}""#);
         assert!(call.contains(&level), "{call}");
@@ -132,23 +132,23 @@ async fn between_modern_peers_everything_passes_as_it_is() {
 
 #[tokio::test]
 async fn upstream_without_logging_gets_no_level_and_its_logs_pass() {
-    let server = logging(upstream::legacy()).capabilities(r#"{"tools":{}}"#);
+    let server = with_talk_tool(upstream::legacy()).capabilities(r#"{"tools":{}}"#);
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let before = client.received().len();
-    call_at(&mut client, "talk", "critical").await;
-    assert_eq!(logs_since(&client, before), heard_from("critical"));
+    call_with_level(&mut client, "talk", "critical").await;
+    assert_eq!(logs_since(&client, before), logs_from("critical"));
     assert!(levels_set(&server).is_empty());
 }
 
 #[tokio::test]
-async fn a_level_is_raised_again_in_a_new_session() {
-    let server = logging(upstream::legacy()).start().await;
+async fn level_is_applied_again_in_a_new_session() {
+    let server = with_talk_tool(upstream::legacy()).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
-    call_at(&mut client, "talk", "debug").await;
+    call_with_level(&mut client, "talk", "debug").await;
     server.expire_sessions();
-    call_at(&mut client, "talk", "info").await;
-    // The call may be what found out that the session was gone.
+    call_with_level(&mut client, "talk", "info").await;
+    // The proxy may notice the expired session only in the call, so `debug` may be sent twice.
     let levels_set = levels_set(&server);
     assert_eq!(
         (levels_set.first(), levels_set.last()),

@@ -1,4 +1,4 @@
-//! A legacy client: one level for its session, set by `logging/setLevel`.
+//! Legacy clients set one log level for the session with `logging/setLevel`.
 
 use serde_json::{Value, json};
 
@@ -8,28 +8,28 @@ use testkit::raw::Reply;
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
-// Those that are told a level.
+// Legacy upstreams receive `logging/setLevel`.
 testkit::per_kind! {
     [legacy http_sse]
-    an_upstream_that_comes_later_is_told_before_its_first_call
-    the_level_is_set_anew_in_a_new_session_before_any_call
+    late_upstream_receives_the_level_before_its_first_call
+    level_is_set_in_a_new_session_before_any_call
 }
 
 testkit::per_kind! {
-    a_session_hears_logs_from_its_level_on
+    session_receives_logs_from_its_level_on
 }
 
 #[tokio::test]
 async fn session_level_reaches_every_legacy_upstream_that_logs() {
-    let legacy = logging(upstream::legacy()).start().await;
-    let http_sse = logging(upstream::http_sse()).start().await;
-    let modern = logging(upstream::modern()).start().await;
-    let mute = upstream::legacy().tool("a").start().await;
+    let legacy = with_talk_tool(upstream::legacy()).start().await;
+    let http_sse = with_talk_tool(upstream::http_sse()).start().await;
+    let modern = with_talk_tool(upstream::modern()).start().await;
+    let without_logging = upstream::legacy().tool("a").start().await;
     let mut client = proxy::new()
         .upstream("a", &legacy)
         .upstream("b", &http_sse)
         .upstream("c", &modern)
-        .upstream("d", &mute)
+        .upstream("d", &without_logging)
         .start()
         .await;
     client.initialize().await;
@@ -40,33 +40,33 @@ async fn session_level_reaches_every_legacy_upstream_that_logs() {
     for server in [&legacy, &http_sse] {
         assert_eq!(levels_set(server), ["warning", "debug", "emergency"]);
     }
-    for server in [&modern, &mute] {
+    for server in [&modern, &without_logging] {
         assert!(levels_set(server).is_empty());
     }
 }
 
-async fn an_upstream_that_comes_later_is_told_before_its_first_call(kind: Kind) {
+async fn late_upstream_receives_the_level_before_its_first_call(kind: Kind) {
     let gate = Gate::closed();
-    let server = logging(kind.server()).holding(&gate, |request| request.is("initialize"));
+    let server = with_talk_tool(kind.server()).holding(&gate, |request| request.is("initialize"));
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
-    // Nobody is there who could be waited for.
+    // No upstream is connected, so the response does not wait.
     set_level(&mut client, "error").await;
     gate.open();
     let before = client.received().len();
     client.call("talk", json!({})).await;
-    assert_eq!(logs_since(&client, before), heard_from("error"));
-    let of_interest = |request: &Request| sets_level(request) || request.is("tools/call");
+    assert_eq!(logs_since(&client, before), logs_from("error"));
+    let is_relevant = |request: &Request| sets_level(request) || request.is("tools/call");
     let mut requests = server.raw.requests();
-    requests.retain(of_interest);
+    requests.retain(is_relevant);
     let methods: Vec<_> = requests.iter().map(Request::rpc_method).collect();
     assert_eq!(methods, ["logging/setLevel", "tools/call"]);
 }
 
 #[tokio::test]
-async fn the_answer_waits_for_the_upstreams() {
+async fn set_level_response_waits_for_the_upstreams() {
     let gate = Gate::closed();
-    let server = logging(upstream::legacy()).holding(&gate, sets_level);
+    let server = with_talk_tool(upstream::legacy()).holding(&gate, sets_level);
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     client.tools().await;
@@ -82,7 +82,7 @@ async fn the_answer_waits_for_the_upstreams() {
 
 #[tokio::test]
 async fn unresponsive_upstream_delays_set_level_for_a_while_only() {
-    let server = logging(upstream::legacy());
+    let server = with_talk_tool(upstream::legacy());
     let server = server.intercept(|request| sets_level(request).then(Reply::hang));
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
@@ -94,8 +94,8 @@ async fn unresponsive_upstream_delays_set_level_for_a_while_only() {
 }
 
 #[tokio::test]
-async fn what_an_upstream_refuses_is_in_the_log_and_no_error() {
-    let server = logging(upstream::legacy()).answers("logging/setLevel", |request| {
+async fn level_rejected_by_an_upstream_is_logged_and_no_error() {
+    let server = with_talk_tool(upstream::legacy()).answers("logging/setLevel", |request| {
         let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
         let error = r#"{"code":-32603,"message":"not today"}"#;
         format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into()
@@ -107,13 +107,13 @@ async fn what_an_upstream_refuses_is_in_the_log_and_no_error() {
     client.wait_for_stderr("not today").await;
     let before = client.received().len();
     client.call("talk", json!({})).await;
-    assert_eq!(logs_since(&client, before), heard_from("notice"));
+    assert_eq!(logs_since(&client, before), logs_from("notice"));
     assert_eq!(levels_set(&server), ["notice"]);
 }
 
 #[tokio::test]
-async fn a_level_that_is_none_is_refused_and_told_nobody() {
-    let server = logging(upstream::legacy()).start().await;
+async fn unknown_level_is_rejected_and_not_forwarded() {
+    let server = with_talk_tool(upstream::legacy()).start().await;
     let mut client = proxy::before(&server).await;
     client.tools().await;
     for level in [
@@ -133,22 +133,22 @@ async fn a_level_that_is_none_is_refused_and_told_nobody() {
     assert_eq!(levels_set(&server), ["info"]);
 }
 
-async fn a_session_hears_logs_from_its_level_on(kind: Kind) {
-    let server = logging(kind.server()).start().await;
+async fn session_receives_logs_from_its_level_on(kind: Kind) {
+    let server = with_talk_tool(kind.server()).start().await;
     let mut client = proxy::before(&server).await;
     let before = client.received().len();
     client.call("talk", json!({})).await;
-    assert_eq!(logs_since(&client, before), heard_from("debug"));
+    assert_eq!(logs_since(&client, before), logs_from("debug"));
     for level in LEVELS {
         set_level(&mut client, level).await;
         let before = client.received().len();
         client.call("talk", json!({})).await;
-        assert_eq!(logs_since(&client, before), heard_from(level));
+        assert_eq!(logs_since(&client, before), logs_from(level));
     }
 }
 
-async fn the_level_is_set_anew_in_a_new_session_before_any_call(kind: Kind) {
-    let server = logging(kind.server()).start().await;
+async fn level_is_set_in_a_new_session_before_any_call(kind: Kind) {
+    let server = with_talk_tool(kind.server()).start().await;
     let mut client = proxy::before(&server).await;
     client.tools().await;
     set_level(&mut client, "alert").await;
@@ -156,8 +156,8 @@ async fn the_level_is_set_anew_in_a_new_session_before_any_call(kind: Kind) {
     let answer = client.call("talk", json!({})).await;
     assert!(answer["result"].is_object(), "{answer}");
     let requests = server.raw.requests();
-    let begun = requests.iter().rposition(|it| it.is("initialize")).unwrap();
-    let later = requests[begun..].iter();
+    let handshake = requests.iter().rposition(|it| it.is("initialize")).unwrap();
+    let later = requests[handshake..].iter();
     let later = later.filter(|it| sets_level(it) || it.is("tools/call"));
     let methods: Vec<_> = later.map(Request::rpc_method).collect();
     assert_eq!(methods, ["logging/setLevel", "tools/call"]);
@@ -165,13 +165,13 @@ async fn the_level_is_set_anew_in_a_new_session_before_any_call(kind: Kind) {
 }
 
 #[tokio::test]
-async fn the_sessions_for_other_clients_are_told_as_well() {
-    let server = logging(upstream::legacy()).start().await;
+async fn extra_sessions_receive_the_level_too() {
+    let server = with_talk_tool(upstream::legacy()).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.initialize_with(json!({"roots": {}})).await;
     client.tools().await;
     set_level(&mut client, "error").await;
-    // Another client, by what it declares.
+    // Other capabilities need an extra session.
     client.declare(json!({}));
     let call = json!({"name": "talk"});
     let answer = client.modern("tools/call", call).await;
@@ -187,9 +187,9 @@ async fn the_sessions_for_other_clients_are_told_as_well() {
 }
 
 #[tokio::test]
-async fn a_modern_upstream_reads_the_level_in_every_request() {
+async fn modern_upstream_receives_the_level_in_every_request() {
     const KEY: &str = "io.modelcontextprotocol/logLevel";
-    let server = logging(upstream::modern()).start().await;
+    let server = with_talk_tool(upstream::modern()).start().await;
     let mut client = proxy::before(&server).await;
     let bare = json!({"name": "talk"});
     let full = json!({"name": "talk", "_meta": {"vendor": 1}});
@@ -198,7 +198,7 @@ async fn a_modern_upstream_reads_the_level_in_every_request() {
     for level in &expected {
         match level.as_str() {
             Some(level) => set_level(&mut client, level).await,
-            // What was set ends with the session.
+            // A new session starts without a level.
             None => drop(client.initialize().await),
         }
         for params in [&bare, &full] {
