@@ -100,7 +100,7 @@ impl CatalogUpdater {
 
 /// Waits until each of these upstreams has listed its tools or has failed, like the first listing.
 ///
-/// Waits for at most `startup_wait`, and for at most [`SILENT_WAIT`] for an upstream that sends nothing.
+/// Waits for at most `startup_wait`, and for at most `SILENT_WAIT` for an upstream that sends nothing.
 pub async fn wait_for_listings(upstreams: &[Upstream], startup_wait: Duration) {
     let all = |those: Vec<Upstream>| async move {
         join_all(those.iter().map(|upstream| upstream.wait_until_listed(0))).await;

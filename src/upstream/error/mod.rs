@@ -46,7 +46,7 @@ pub enum TransportError {
         .0.as_secs_f64()
     )]
     IdleTimeout(Duration),
-    /// The response arrives with less than [`MIN_THROUGHPUT`].
+    /// The response arrives with less than `MIN_THROUGHPUT`.
     #[error(
         "the server sent less than {MIN_THROUGHPUT} bytes of its response in {} s; raise its `timeout` if it \
          needs longer",
@@ -209,7 +209,7 @@ impl TransportError {
         }
     }
 
-    /// Returns `true` if the upstream exceeded a deadline, or sent less than [`MIN_THROUGHPUT`].
+    /// Returns `true` if the upstream exceeded a deadline, or sent less than `MIN_THROUGHPUT`.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(

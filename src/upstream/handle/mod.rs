@@ -240,7 +240,7 @@ impl Upstream {
         self.pool().main().commands.send(Command::RefreshTools);
     }
 
-    /// Requests that the tools be read again, waits for that up to [`REFRESH_TIMEOUT`], and returns the last
+    /// Requests that the tools be read again, waits for that up to `REFRESH_TIMEOUT`, and returns the last
     /// tools.
     pub async fn refresh_tools(&self) -> Option<Arc<ToolList>> {
         let mut listed = self.offers().watch_times_listed();
