@@ -1,4 +1,4 @@
-//! Any JSON at all, as text somebody might write, survives a call byte for byte.
+//! Property test: any JSON text survives a call byte for byte.
 
 use std::cell::RefCell;
 
@@ -8,7 +8,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use testkit::verbatim::{assert_passes, with_peers};
 
-/// White space that may stand between tokens. A tab is changed to a line end in what upstreams say.
+/// White space between tokens. In responses of upstreams, a tab is replaced by a line end.
 const SPACE: [&str; 6] = ["", "", "", " ", "  ", "\t"];
 const SCALARS: [&str; 20] = [
     "0",
@@ -43,7 +43,7 @@ const KEYS: [&str; 8] = [
     r#""name""#,
 ];
 
-/// JSON as somebody might write it.
+/// A strategy for any JSON text.
 fn any_json() -> impl Strategy<Value = String> {
     let number = (any::<u64>(), any::<u64>(), -400..400i32);
     let number = number.prop_map(|(a, b, e)| format!("-{a}.{b}e{e}"));

@@ -1,12 +1,12 @@
-//! Bytes that are not the proxy's own pass unchanged, through the real binary, in both directions,
-//! in either era on either side, in JSON bodies and in event streams.
+//! Bytes that the proxy need not change pass unchanged, through the real binary. Both directions,
+//! all eras, JSON bodies and event streams.
 
 use serde_json::json;
 use testkit::proxy::{self, with_meta};
 use testkit::upstream;
 use testkit::verbatim::{assert_passes, assert_same, with_peers};
 
-/// JSON values that a parser and printer would not give back.
+/// JSON values that parsing and printing would change.
 fn values() -> Vec<(&'static str, String)> {
     let owned = |(what, value): (&'static str, &str)| (what, value.to_owned());
     let mut values: Vec<_> = [
@@ -65,7 +65,7 @@ async fn values_pass_unchanged_in_either_direction_and_era() {
     client.assert_every_line_is_json_rpc();
 }
 
-/// Replies that are not as plain as those above: what stands before the result, it, and after.
+/// Unusual responses: the text before the result, the result, and the text after it.
 const REPLIES: [(&str, (&str, &str, &str)); 22] = [
     (
         "an unknown kind of content",
@@ -196,7 +196,7 @@ const E: &str = r#"{"jsonrpc":"2.0","id":ID,"error":"#;
 async fn responses_pass_unchanged_but_for_line_ends() {
     let (peers, mut client) = with_peers().await;
     for (what, (before, body, after)) in REPLIES {
-        // Only a result can be completed for a modern client; an error is none of that.
+        // The proxy adds members for modern clients to results, never to errors.
         let whole = [before, body].concat();
         let reply = match before == E {
             true => (&*whole, "", after),
@@ -231,7 +231,7 @@ async fn request_id_is_returned_as_sent() {
     }
 }
 
-/// Tools that share their names, `NAME`, with those of another upstream.
+/// Tools whose names, `NAME`, another upstream has too.
 const DEFINITIONS: [&str; 7] = [
     r#"{"name":NAME,"inputSchema":{"type":"object"}}"#,
     r#"{"x-new":1.0,"inputSchema":{"type":"object","properties":{"b":{"maximum":1E400,"default":"\ud800"},"a":{"minimum":-0.0}}},"name" : NAME,"execution":{"taskSupport":"optional"},"_meta":{"anthropic/maxResultSizeChars":500000.0}}"#,
@@ -250,7 +250,7 @@ async fn tool_definitions_pass_unchanged_but_for_a_prefixed_name() {
         let named = numbered.map(|(number, tool)| tool.replacen("NAME", &name(number), 1));
         named.map(|tool| tool.replace("DEEP", &deep)).collect()
     };
-    // Escapes stay in a name that is kept.
+    // A name that is not prefixed keeps its escapes.
     let kept = define(&|number| format!(r#""tool_\u003{number}""#));
     let builders = [
         upstream::legacy(),
@@ -268,7 +268,7 @@ async fn tool_definitions_pass_unchanged_but_for_a_prefixed_name() {
     let proxy = proxy.upstream("modern", &servers[1]);
     let mut client = proxy.upstream("sse", &servers[2]).start().await;
     let renamed = |upstream| define(&|number| format!(r#""{upstream}__tool_{number}""#));
-    // Within an event CR LF is one line end.
+    // Within an event, CR LF counts as one line end.
     let events = |tools: Vec<String>| tools.join(",").replace("\r\n", "\n");
     let tools = [
         kept.join(","),

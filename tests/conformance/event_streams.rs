@@ -1,4 +1,5 @@
-//! Where our event-stream parser and `sse-stream` differ; see `docs/decisions/sse-parser.md`.
+//! Differences between our event-stream parser and `sse-stream`; see
+//! `docs/decisions/sse-parser.md`.
 use std::convert::Infallible;
 
 use bytes::Bytes;
@@ -6,7 +7,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use mcp_manifold::wire::sse::{Parser, SseError};
 use sse_stream::{Sse, SseStream};
 
-/// Valid by WHATWG HTML § 9.2.6, and each carries `x`.
+/// Valid by WHATWG HTML § 9.2.6; each contains the data `x`.
 const UNUSUAL: [(&str, &str); 5] = [
     ("a field that is not known", "x-new: 1\ndata: x\n\n"),
     ("a line without a colon", "retry\ndata: x\n\n"),

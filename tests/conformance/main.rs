@@ -1,5 +1,5 @@
-//! What the specification and other programs' messages ask: every revision in every pairing, the official
-//! SDK and the official schemas, and bytes that pass unchanged. The servers of `testkit` are asked as well.
+//! Conformance: every revision in every pairing, the official SDK, the official schemas, and bytes
+//! that pass unchanged. Tests of `testkit` itself run here too.
 
 // A panic here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]

@@ -1,6 +1,6 @@
-//! The four ways in which a client and an upstream meet.
+//! The four pairings of client era and upstream era.
 
-/// Who meets whom; in each, legacy is any revision with a handshake, modern is 2026-07-28.
+/// A client era and an upstream era. Legacy is any revision with a handshake; modern is 2026-07-28.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Pairing {
     /// A legacy client and a legacy upstream.

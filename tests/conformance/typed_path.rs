@@ -1,4 +1,4 @@
-//! What a message loses on its way through typed structures, and that it loses nothing on ours.
+//! Typed structures change messages; splicing does not.
 //!
 //! The counts are those of `docs/decisions/verbatim-messages.md`.
 use std::collections::BTreeMap;
@@ -10,21 +10,21 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// How a message comes out of typed structures.
+/// The effect of typed structures on a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
-    /// Byte by byte as it went in.
+    /// The bytes are unchanged.
     Identical,
-    /// Other bytes, but every value is the same; members may stand in another order.
+    /// The bytes differ, but every value is the same; members may be in another order.
     SameValues,
     /// A value or a member was lost, added or changed.
     Changed,
-    /// Not read at all.
+    /// The message is rejected.
     Refused,
 }
 use Fate::{Changed, Identical, Refused, SameValues};
 
-/// A message, what is special about it, and what typed structures make of it.
+/// A message, what is special about it, and the effect of typed structures.
 struct Case {
     expected: Fate,
     what: &'static str,
@@ -71,7 +71,7 @@ fn fate<T: DeserializeOwned + Serialize>(text: &str) -> Fate {
     }
 }
 
-/// The same text for the same values: members sorted, strings decoded, numbers exact decimals.
+/// A canonical text of the values: members sorted, strings decoded, numbers as exact decimals.
 fn canonical(text: &str) -> String {
     if let Ok(object) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text) {
         let members = object
@@ -138,7 +138,7 @@ fn splicing_preserves_every_message() {
             assert_eq!(Line::whole(message.bytes().clone()).into_bytes(), text);
             continue;
         };
-        // Out under an id of ours, back under the one it came with.
+        // Sent with an id of the proxy, returned with the original id.
         let renamed = Line::with_id(&message, Bytes::from_static(b"4242")).into_bytes();
         assert_ne!(renamed, text);
         let renamed = Message::parse(renamed).unwrap();

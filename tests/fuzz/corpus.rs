@@ -1,19 +1,19 @@
-//! The inputs that are kept, in `fuzz/corpus/<target>/`.
+//! The fuzz corpus in `fuzz/corpus/<target>/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What all of it may have in bytes: it is part of every checkout.
+/// The size limit of the corpus in bytes: every checkout contains it.
 pub(crate) const MOST_BYTES: usize = 300 << 10;
 
-/// One input.
+/// An input of the corpus.
 pub(crate) struct File {
-    /// What a failure is told by.
+    /// The name that a failure prints.
     pub(crate) name: String,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The inputs of one target, in the order of their names.
+/// The inputs of one target, sorted by name.
 pub(crate) struct Corpus {
     pub(crate) target: String,
     pub(crate) files: Vec<File>,
@@ -34,7 +34,7 @@ impl Corpus {
     }
 }
 
-/// The names of all folders with inputs.
+/// The names of all corpus folders.
 pub(crate) fn folders() -> Vec<String> {
     sorted(&root()).iter().map(|path| name_of(path)).collect()
 }

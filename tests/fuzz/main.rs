@@ -1,7 +1,7 @@
-//! The fuzz targets over their kept inputs, and over a bounded number of mutations of them.
+//! Runs the fuzz targets over their corpus and over a bounded number of mutations.
 //!
-//! `FUZZ_SECONDS=60 cargo test --test fuzz` runs each target for so long from a seed of its own;
-//! `FUZZ_SEED` runs with the seed that a failure named. `fuzz/` has the same targets for libFuzzer.
+//! `FUZZ_SECONDS=60 cargo test --test fuzz` runs each target for 60 seconds with a random seed.
+//! `FUZZ_SEED` sets the seed that a failure printed. `fuzz/` has the same targets for libFuzzer.
 
 // A panic here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]

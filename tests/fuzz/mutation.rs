@@ -1,20 +1,20 @@
-//! Inputs made of others: bytes changed, taken out, said again, and pieces of two put together.
+//! Mutation of inputs: bytes are changed, removed or repeated, and parts of two inputs are joined.
 
 use fastrand::Rng;
 
 use crate::corpus::Corpus;
 
-/// The longest input that is made, in bytes: what is long is slow, and seldom says more.
+/// The maximum length of a mutated input in bytes: longer inputs are slow and rarely find more.
 const MOST: usize = 4096;
 
-/// The most changes that are made at once.
+/// The maximum number of changes per input.
 const MOST_CHANGES: usize = 6;
 
-/// What separates things somewhere, and what is one off from that.
+/// Separators of the parsed formats, and bytes next to them.
 const BYTES: &[u8] =
     b"\0\t\n\r \"#$%&'()*+,-./0129:;<=>?@AZ[\\]^_`az{|}~\x7f\x80\xbb\xbf\xc3\xed\xef\xff";
 
-/// Words that mean something to one of the targets.
+/// Words with a meaning for one of the targets.
 const WORDS: [&str; 24] = [
     "null",
     "true",
@@ -42,7 +42,7 @@ const WORDS: [&str; 24] = [
     "https://[::1]/",
 ];
 
-/// An input made of one of the corpus, or two.
+/// Mutates one or two inputs of the corpus.
 pub(crate) fn mutate(corpus: &Corpus, rng: &mut Rng) -> Vec<u8> {
     let any = |rng: &mut Rng| &corpus.files[rng.usize(..corpus.files.len())].bytes;
     let mut input = any(rng).clone();

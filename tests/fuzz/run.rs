@@ -1,4 +1,4 @@
-//! Runs a target, and says what it was given when something does not hold.
+//! Runs a target, and prints its input if it panics.
 
 use std::env;
 use std::fs;
@@ -12,21 +12,21 @@ use crate::corpus::Corpus;
 use crate::mutation::mutate;
 use crate::targets::Target;
 
-/// How many mutations of a corpus are tried when nothing else is said: a second or two for each.
+/// The default number of mutations per corpus: one or two seconds.
 const INPUTS: u64 = 3000;
 
-/// The seed when nothing else is said, so that what passed once passes again.
+/// The default seed, which makes runs reproducible.
 const SEED: u64 = 20_260_728;
 
-/// How much is tried.
+/// The length of a run.
 pub(crate) struct Length {
     seed: u64,
-    /// For how long; `None` means [`INPUTS`].
+    /// The duration of the run; `None` means [`INPUTS`] mutations.
     time: Option<Duration>,
 }
 
 impl Length {
-    /// As `FUZZ_SECONDS` and `FUZZ_SEED` say.
+    /// Reads `FUZZ_SECONDS` and `FUZZ_SEED`.
     pub(crate) fn from_environment() -> Self {
         let number = |name| {
             let text = env::var(name).ok()?;
@@ -50,14 +50,14 @@ impl Length {
     }
 }
 
-/// Runs a target over what is kept.
+/// Runs a target over its corpus.
 pub(crate) fn run_corpus(corpus: &Corpus, target: Target) {
     for file in &corpus.files {
         run_reporting_input(target, &file.bytes, || format!("at `{}`", file.name));
     }
 }
 
-/// Runs a target over mutations of what is kept.
+/// Runs a target over mutations of its corpus.
 pub(crate) fn run_mutations(corpus: &Corpus, target: Target, length: &Length) {
     let &Length { seed, time } = length;
     let mut rng = Rng::with_seed(seed);

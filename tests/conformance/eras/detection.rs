@@ -1,5 +1,5 @@
-//! A modern probe comes first. What it is answered decides, and a refusal that no modern server
-//! gives leads to `initialize` (MCP 2026-07-28 § Versioning, Backward Compatibility).
+//! Detection of an upstream's era. A modern probe is sent first. An error that no modern server
+//! sends leads to `initialize` (MCP 2026-07-28 § Versioning, Backward Compatibility).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use testkit::json::text_of;
 use testkit::raw::Reply;
 use testkit::{proxy, upstream};
 
-/// What is said to the probe whose id has these bytes.
+/// The response to the probe whose id has these bytes.
 type Answer = fn(&[u8]) -> Reply;
 
 /// A JSON-RPC error without an id, with this status.
@@ -20,7 +20,7 @@ fn error_response(status: u16, code: i32) -> Reply {
     Reply::json(message.to_string()).with_status(status)
 }
 
-/// -32022 to the probe with this id, naming what the server supports.
+/// Error -32022 in response to the probe with this id, with the supported versions.
 fn unsupported(id: &[u8], versions: &[&str]) -> Reply {
     let id: Value = serde_json::from_slice(id).unwrap();
     let data = json!({"supported": versions, "requested": "2026-07-28"});
@@ -29,7 +29,7 @@ fn unsupported(id: &[u8], versions: &[&str]) -> Reply {
     Reply::json(message.to_string()).with_status(400)
 }
 
-/// A discovery that offers these versions.
+/// A discovery result with these versions.
 fn discovery(id: &[u8], versions: &[&str]) -> Reply {
     let id: Value = serde_json::from_slice(id).unwrap();
     let result = json!({
@@ -42,7 +42,7 @@ fn discovery(id: &[u8], versions: &[&str]) -> Reply {
     Reply::json(json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string())
 }
 
-/// A legacy server whose answer to the probe is `probe`.
+/// A legacy server that responds to the probe with `probe`.
 fn legacy_that_answers(
     probe: impl Fn(&[u8]) -> Reply + Send + Sync + 'static,
 ) -> upstream::Builder {
@@ -118,7 +118,7 @@ async fn probe_error_unlike_a_modern_server_leads_to_initialize() {
     let mut proxy = proxy::new();
     for (name, probe) in probes {
         let server = legacy_that_answers(probe).start().await;
-        // One proxy for all; the names of its tools tell the servers apart.
+        // One proxy for all servers; each server has a tool with its name.
         server.set_tools([upstream::tool(&name.replace([' ', ','], "_")).as_str()]);
         proxy = proxy.upstream(&format!("s{}", servers.len()), &server);
         servers.push((name, server));
@@ -193,7 +193,7 @@ async fn modern_error_codes_do_not_lead_to_initialize() {
     }
 }
 
-/// Refuses our revision and names it as supported all the same, `times` times.
+/// Rejects the proxy's revision `times` times, although it lists the revision as supported.
 fn that_refuses_what_it_supports(
     server: upstream::Builder,
     times: usize,
@@ -240,7 +240,7 @@ async fn server_always_rejecting_its_own_version_is_an_error() {
         let probe = request.is("server/discover");
         probe.then(|| match probes.fetch_add(1, Ordering::Relaxed) {
             0 | 1 => unsupported(&request.id_bytes().unwrap(), &["2026-07-28"]),
-            // The next attempt to connect ends here; the first must not come so far.
+            // Ends the next attempt to connect; the first attempt must not reach this.
             _ => Reply::status(401),
         })
     });

@@ -1,4 +1,4 @@
-//! The proxy finds out what era each upstream is of, and joins it to a client of either.
+//! The proxy detects the era of each upstream, and serves clients of both eras.
 
 mod detection;
 mod pairings;
@@ -7,7 +7,7 @@ mod versions;
 
 use testkit::raw::Request;
 
-/// What was asked of a server, in order: the HTTP method, and what the body asks for.
+/// The requests of a server in order: the HTTP method and the JSON-RPC method.
 fn methods_of(requests: &[Request]) -> Vec<String> {
     let methods = requests.iter().map(|request| {
         let text = format!("{} {}", request.method, request.rpc_method());

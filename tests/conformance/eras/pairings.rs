@@ -1,5 +1,4 @@
-//! Every client in front of every upstream: the listing, a call, and errors as the upstream gave
-//! them.
+//! Clients of each era with upstreams of each kind: listing, calls and errors.
 
 use serde_json::{Value, json};
 
@@ -31,7 +30,7 @@ impl Client {
         client
     }
 
-    /// What a result says of its type, so that this client understands it.
+    /// Asserts that a modern client receives a `resultType`.
     fn check(self, response: &Value) {
         if self == Client::Modern {
             assert_eq!(response["result"]["resultType"], "complete", "{response}");

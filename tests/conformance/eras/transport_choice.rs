@@ -1,4 +1,4 @@
-//! `transport` in the configuration says what is tried and in which order.
+//! `transport` in the configuration selects the transports and their order.
 
 use serde_json::json;
 
@@ -60,7 +60,7 @@ async fn http_never_falls_back_to_http_sse() {
 
 #[tokio::test]
 async fn streamable_http_error_does_not_fall_back_to_http_sse() {
-    // A server that says 500, or shows itself as modern, is no older one.
+    // A server that answers 500, or as a modern server, is not an HTTP+SSE server.
     for status in [401, 403, 500, 503] {
         let server = upstream::http_sse().tool("search");
         let server = server.intercept(move |request| {

@@ -1,4 +1,4 @@
-//! Which revision is spoken with a legacy upstream, and what a client is told of ours.
+//! The revision used with a legacy upstream, and the revisions that a client receives.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The servers that the tests stand on do what they promise, asked by plain clients.
+//! Tests of the test servers in `testkit`, with plain clients.
 
 mod oauth;
 mod servers;

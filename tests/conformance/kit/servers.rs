@@ -1,4 +1,4 @@
-//! The tests' raw, TLS and SDK servers say what they promise, asked over plain HTTP.
+//! Tests of the raw, TLS and SDK test servers, over plain HTTP.
 
 use serde_json::json;
 use testkit::http::{

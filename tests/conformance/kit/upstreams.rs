@@ -1,4 +1,4 @@
-//! The scripted upstreams follow their revision, and hold their clients to it.
+//! The scripted upstreams follow their revision and check that clients do.
 
 use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::{Value, json};

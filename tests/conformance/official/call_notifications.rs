@@ -1,4 +1,4 @@
-//! What a server says in the middle of a call: progress, and logs.
+//! Notifications during a call: progress and logs.
 
 use rmcp::model::{CallToolRequestParams, LoggingLevel, ServerNotification, SetLevelRequestParams};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ in_each_pairing! {
 
 async fn progress_arrives_in_order(pairing: Pairing) {
     let session = pairing.connect().await;
-    // The SDK gives a token with every request.
+    // The SDK sends a progress token with every request.
     let result = session.call("test_tool_with_progress", json!({})).await;
     assert_eq!(result["content"][0]["text"], "Reported", "{pairing:?}");
     let progress = |received: &ServerNotification| match received {
@@ -26,7 +26,7 @@ async fn progress_arrives_in_order(pairing: Pairing) {
         }
         _ => None,
     };
-    // The SDK takes notifications up in tasks of their own, beside the answer.
+    // The SDK handles notifications in separate tasks, so they may arrive after the result.
     let last = |received: &ServerNotification| progress(received) == Some(100.0);
     within("the last progress", session.client.service().receive(last)).await;
     let received = session.client.service().received.borrow();
@@ -36,7 +36,7 @@ async fn progress_arrives_in_order(pairing: Pairing) {
     session.assert_eras();
 }
 
-/// Calls the tool that logs, as a client that wants to hear of `level`.
+/// Calls the tool that logs, with logs requested at `level`.
 async fn log(session: &Session, level: LoggingLevel) {
     let mut call = CallToolRequestParams::new("test_tool_with_logging");
     if session.pairing.legacy_client() {
@@ -84,7 +84,7 @@ async fn logs_arrive_at_the_requested_level(pairing: Pairing) {
 async fn logs_below_the_requested_level_are_not_sent(pairing: Pairing) {
     let session = pairing.connect().await;
     log(&session, LoggingLevel::Error).await;
-    // What is said later is heard later: had there been logs, they would be here with the progress.
+    // Notifications arrive in order: logs would have arrived before the progress.
     session.call("test_tool_with_progress", json!({})).await;
     let last = |received: &ServerNotification| matches!(received, ServerNotification::ProgressNotification(notification) if notification.params.progress >= 100.0);
     within("the last progress", session.client.service().receive(last)).await;
@@ -96,7 +96,7 @@ async fn logs_below_the_requested_level_are_not_sent(pairing: Pairing) {
     );
 }
 
-// The SDK's server lets clients of sessions come back alone: a modern stream is not resumed.
+// The SDK's server resumes streams of sessions only: a modern stream is not resumed.
 async fn stream_that_ends_before_its_response_is_resumed(pairing: Pairing) {
     let session = pairing.connect().await;
     let result = session.call("test_reconnection", json!({})).await;

@@ -1,4 +1,4 @@
-//! A long call that the client no longer wants.
+//! Cancellation of a long call.
 
 use rmcp::model::{CallToolRequest, CallToolRequestParams, ClientRequest};
 use rmcp::service::PeerRequestOptions;
@@ -34,7 +34,7 @@ async fn cancelled_call_ends_at_the_server(pairing: Pairing) {
             .await
             .unwrap(),
     );
-    // The connection goes on.
+    // The connection stays usable.
     let result = session.call("test_simple_text", json!({})).await;
     assert!(result["content"].is_array(), "{pairing:?}");
     session.assert_eras();

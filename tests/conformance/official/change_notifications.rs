@@ -1,4 +1,4 @@
-//! What changes at the server, and who hears of it.
+//! List changes and resource updates, and the notifications about them.
 
 use rmcp::model::{
     ServerNotification, SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
@@ -44,7 +44,7 @@ async fn tool_change_is_notified_and_listed(pairing: Pairing) {
             .iter()
             .find(|tool| tool.name == "test_trigger_tool_change")
             .unwrap();
-        // The first list may be told of as a change as well.
+        // The initial listing may cause a change notification too.
         if tool.description.as_ref().unwrap().contains("1 times") {
             break;
         }
@@ -140,14 +140,18 @@ async fn no_update_after_unsubscribe(pairing: Pairing) {
         let unsubscribe = session
             .client
             .unsubscribe(UnsubscribeRequestParams::new(WATCHED));
-        within("its end", unsubscribe).await.unwrap();
+        within("the end of the subscription", unsubscribe)
+            .await
+            .unwrap();
     } else {
         let filter = SubscriptionFilter::builder().resource_subscription(WATCHED);
         let mut subscription = session.listen(filter.build()).await;
-        within("its end", subscription.cancel()).await.unwrap();
+        within("the end of the subscription", subscription.cancel())
+            .await
+            .unwrap();
     }
     change(&session).await;
-    // What comes after it is heard after it.
+    // Notifications arrive in order, so the update would arrive before the progress.
     session.call("test_tool_with_progress", json!({})).await;
     let progress = |received: &ServerNotification| {
         matches!(received, ServerNotification::ProgressNotification(_))

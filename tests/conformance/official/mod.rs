@@ -1,11 +1,11 @@
-//! The official SDK on both sides of the proxy, in every pairing of eras: its client finds at its
-//! server what it would find there without a proxy between.
+//! The official SDK on both sides of the proxy, in every pairing of eras. The client receives what
+//! it would receive without a proxy.
 //!
-//! The server is the example `everything`. A legacy server speaks the revisions up to 2025-11-25; one
-//! of both eras is spoken to as a modern one, which each test asserts at its end.
+//! The server is the example `everything`. A legacy server supports the revisions up to 2025-11-25.
+//! A server of both eras is used as a modern one, which each test asserts at its end.
 
-// Logging, sampling, roots and subscriptions to one resource are deprecated, and tested because the
-// revisions that have them are still spoken.
+// Logging, sampling, roots and resource subscriptions are deprecated. They are tested because
+// supported revisions have them.
 #![allow(deprecated)]
 
 mod call_notifications;
@@ -20,7 +20,7 @@ mod server_requests;
 mod session;
 mod tools;
 
-/// Makes of each function, which takes a pairing, one test a pairing.
+/// Generates four tests of each function, one per pairing.
 macro_rules! in_each_pairing {
     ($($proves:ident)*) => {$(
         mod $proves {

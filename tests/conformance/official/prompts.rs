@@ -1,4 +1,4 @@
-//! Prompts, and the completion of what stands in them and in templates.
+//! Prompts, and completion of prompt arguments and resource templates.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A client of the SDK that declares everything, answers whatever it is asked, and remembers.
+//! An SDK client that declares all capabilities, responds to every server request, and records it.
 
 use rmcp::model::{
     ClientConfig, CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams,
@@ -14,15 +14,15 @@ use tokio::sync::watch;
 
 use crate::official::session::from_json;
 
-/// What has come to the client so far.
+/// Messages that the client has received.
 #[derive(Default)]
 pub(crate) struct Received {
-    /// The parameters of what it was asked.
+    /// The parameters of the server requests.
     pub(crate) server_requests: Vec<Value>,
     pub(crate) notifications: Vec<ServerNotification>,
 }
 
-/// The client.
+/// The recording client.
 #[derive(Default)]
 pub(crate) struct RecordingClient {
     pub(crate) received: watch::Sender<Received>,
@@ -48,7 +48,7 @@ impl RecordingClient {
         found.unwrap()
     }
 
-    /// Forgets the notifications that `is_unwanted` accepts.
+    /// Removes the recorded notifications that `is_unwanted` accepts.
     pub(crate) fn forget(&self, is_unwanted: impl Fn(&ServerNotification) -> bool) {
         self.received.send_modify(|received| {
             received
@@ -85,7 +85,7 @@ impl ClientHandler for RecordingClient {
     ) -> Result<ElicitResult, ErrorData> {
         self.record_request(&params);
         let params = json!(params);
-        // An answer of the right type for each property.
+        // A value of the right type for each property.
         let properties = params["requestedSchema"]["properties"].as_object().unwrap();
         let answer = |schema: &Value| match schema["type"].as_str() {
             Some("boolean") => json!(true),

@@ -73,8 +73,8 @@ async fn missing_resource_is_an_error(pairing: Pairing) {
     let params = from_json(json!({"uri": "test://none"}));
     let read = within("an error", session.client.read_resource(params)).await;
     let error = read.unwrap_err().to_string();
-    // A modern client knows one code for it. To a legacy client a modern server's, which may mean
-    // something else, goes as it is: it cannot be told from others.
+    // A modern client knows one code for this error. For a legacy client, the modern code is
+    // forwarded unchanged: it has other meanings too.
     let code = match pairing {
         Pairing::LegacyToLegacy => "-32002",
         _ => "-32602",

@@ -1,4 +1,4 @@
-//! What a server asks its client in the middle of a call: persons, models, roots.
+//! Server requests during a call: elicitation, sampling, roots.
 
 use rmcp::model::CallToolRequestParams;
 use rmcp::service::ServiceError;
@@ -23,7 +23,7 @@ in_each_pairing! {
     prompt_sends_server_requests_too
 }
 
-/// Calls the tool and gives what it says at the end.
+/// Calls the tool. Returns the text of its result.
 async fn call_for_text(session: &Session, tool: &'static str, arguments: Value) -> String {
     let result = session.call(tool, arguments).await;
     assert!(result["isError"] != true, "{:?}: {result}", session.pairing);
@@ -31,7 +31,7 @@ async fn call_for_text(session: &Session, tool: &'static str, arguments: Value) 
     result["content"][0]["text"].as_str().unwrap().to_owned()
 }
 
-/// What the client was asked.
+/// The server requests that the client received.
 fn server_requests(session: &Session) -> Vec<Value> {
     session
         .client
@@ -171,11 +171,10 @@ async fn request_state_is_returned(pairing: Pairing) {
         "state-ok",
         "{pairing:?}"
     );
-    // A legacy client holds no state, and a legacy server gives none: one made up is the proxy's to
-    // refuse, as a modern server does.
+    // A forged request state is rejected by the proxy or by the modern server.
     if !pairing.legacy_client() {
         let call = CallToolRequestParams::new(tool).with_request_state("made up");
-        let refused = within("a refusal", session.client.call_tool(call)).await;
+        let refused = within("the rejection", session.client.call_tool(call)).await;
         let Err(ServiceError::McpError(error)) = refused else {
             panic!("{pairing:?}: {refused:?}");
         };
@@ -185,9 +184,9 @@ async fn request_state_is_returned(pairing: Pairing) {
 
 async fn all_declared_capabilities_are_used(pairing: Pairing) {
     let session = pairing.connect().await;
-    // It never has enough, which both the SDK's client and its server end at some time.
+    // The tool never completes; the SDK's client and server both limit the number of rounds.
     let call = CallToolRequestParams::new("test_input_required_result_capabilities");
-    let result = within("an end", session.client.call_tool(call)).await;
+    let result = within("the end of the call", session.client.call_tool(call)).await;
     let failed = result
         .as_ref()
         .map_or(true, |result| result.is_error == Some(true));
@@ -208,7 +207,7 @@ async fn all_declared_capabilities_are_used(pairing: Pairing) {
 }
 
 async fn prompt_sends_server_requests_too(pairing: Pairing) {
-    // The fixture gives a legacy client no other answer than the one that only modern ones take.
+    // The fixture returns an input request even on a legacy connection, where it is invalid.
     let session = pairing.connect().await;
     let params = from_json(json!({"name": "test_input_required_result_prompt"}));
     let prompt = within("the prompt", session.client.get_prompt(params)).await;

@@ -1,4 +1,4 @@
-//! A client and a server of the SDK with the proxy between them.
+//! An SDK client, the proxy, and an SDK server.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use crate::official::recording_client::RecordingClient;
 use crate::pairing::Pairing;
 use testkit::{proxy, within};
 
-/// Both of them, and the proxy, which is killed when this is dropped.
+/// The client, the counters of the server, and the proxy, which is killed on drop.
 pub(crate) struct Session {
     pub(crate) pairing: Pairing,
     pub(crate) client: RunningService<RoleClient, RecordingClient>,
@@ -46,7 +46,7 @@ impl Pairing {
         }
     }
 
-    /// Lets a client that declares everything meet the server.
+    /// Connects a client that declares all capabilities to the server.
     pub(crate) async fn connect(self) -> Session {
         let counts = watch::Sender::new(Counts::default());
         let (url, revisions) = serve(self.era(), counts.clone()).await;
@@ -70,7 +70,7 @@ impl Pairing {
     }
 }
 
-/// Starts the server; its url, and the revisions that requests to it name in their header.
+/// Starts the server. Returns its URL and the revisions in the headers of its requests.
 async fn serve(era: Era, counts: watch::Sender<Counts>) -> (String, Arc<Mutex<BTreeSet<String>>>) {
     let revisions = Arc::new(Mutex::new(BTreeSet::new()));
     let seen = revisions.clone();
@@ -89,14 +89,14 @@ async fn serve(era: Era, counts: watch::Sender<Counts>) -> (String, Arc<Mutex<BT
 }
 
 impl Session {
-    /// Calls a tool, and gives its result as JSON.
+    /// Calls a tool. Returns its result as JSON.
     pub(crate) async fn call(&self, name: &'static str, arguments: Value) -> Value {
         let params = CallToolRequestParams::new(name);
         self.call_with(params.with_arguments(from_json(arguments)))
             .await
     }
 
-    /// The same with more than a name and arguments.
+    /// Like [`Session::call`], with all parameters of a call.
     pub(crate) async fn call_with(&self, params: CallToolRequestParams) -> Value {
         let what = format!("{:?}: a result of `{}`", self.pairing, params.name);
         let result = within(&what, self.client.call_tool(params)).await;
@@ -112,8 +112,8 @@ impl Session {
         subscription
     }
 
-    /// What a legacy client heard by notifications, or a modern one on its subscription: the first
-    /// word that `wanted` accepts.
+    /// The first notification that `is_expected` accepts: of a legacy client, or on the
+    /// subscription of a modern one.
     pub(crate) async fn receive(
         &self,
         subscription: Option<&mut Subscription>,
@@ -135,7 +135,7 @@ impl Session {
         .await
     }
 
-    /// Asserts that the proxy and the server spoke in the way of the pairing, and no other.
+    /// Asserts that the proxy and the server used the eras of the pairing.
     pub(crate) fn assert_eras(&self) {
         let revisions = self.revisions.lock().unwrap();
         let modern = revisions.contains("2026-07-28") && revisions.len() == 1;
@@ -159,7 +159,7 @@ impl Session {
     }
 }
 
-/// Reads one of the SDK's types from the JSON it has on the wire.
+/// Parses one of the SDK's types from its JSON.
 pub(crate) fn from_json<T: serde::de::DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
 }

@@ -83,7 +83,7 @@ async fn every_kind_of_content_arrives(pairing: Pairing) {
         ),
     ] {
         let mut result = session.call(tool, json!({})).await;
-        // The bytes of a picture and of a sound, which their first letters tell.
+        // Image and audio data are compared by their first characters.
         for block in result["content"].as_array_mut().unwrap() {
             let magic = match block["type"].as_str() {
                 Some("image") => "iVBORw0KGgo",
@@ -124,7 +124,7 @@ async fn unknown_tool_is_a_protocol_error(pairing: Pairing) {
 
 async fn tool_arguments_arrive(pairing: Pairing) {
     let session = pairing.connect().await;
-    // One travels in a header too, where the server is modern.
+    // For a modern server, one of them is sent in a header too.
     for (tool, argument) in [
         ("test_custom_header", "region"),
         ("json_schema_2020_12_tool", "name"),

@@ -1,11 +1,12 @@
-//! A JSON text in which no object has a member twice. No schema sees that, and splicing could do it.
+//! Detects duplicate members in JSON objects. Schemas do not detect them, and splicing could add
+//! them.
 
 use std::collections::HashSet;
 use std::fmt::{self, Formatter};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Any such JSON value; the value itself is not kept.
+/// Any JSON value without duplicate members; the value itself is discarded.
 pub(crate) struct NoDuplicates;
 
 impl<'de> Deserialize<'de> for NoDuplicates {

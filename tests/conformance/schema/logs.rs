@@ -1,4 +1,4 @@
-//! Logs: the level that a legacy client sets is set at each legacy server that has logs.
+//! Logging: the level of a legacy client is set at each legacy server with logging.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ rows! {
     }
 }
 
-/// The client sets a level.
+/// Sets a log level.
 pub(crate) async fn set_level(peer: &mut Peer, pair: Pair, a: &Upstream) {
     if pair.client.is_modern() {
         return;

@@ -1,8 +1,8 @@
-//! The messages that reached the client and the servers, each under a label by which the table knows
-//! it, and what is wrong with them.
+//! Records the messages to the client and to the servers under the labels of the table, and
+//! validates them.
 //!
-//! Whoever sends a request in a scene writes its label into the id, `tools/list#1`, so that the
-//! response tells what it answers.
+//! Each request of a scenario has its label in its id, such as `tools/list#1`. So the label of the
+//! response is known.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::schema::revision::{Pair, Revision};
 use crate::schema::schemas;
 use crate::schema::table::{Row, Side, all, revision};
 
-/// One message that reached somebody.
+/// A message that the client or a server received.
 pub(crate) struct Message {
     pub(crate) side: Side,
     pub(crate) label: String,
@@ -22,7 +22,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// A message as it came.
+    /// Parses a received message.
     pub(crate) fn new(side: Side, bytes: &[u8]) -> Self {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let value = serde_json::from_str(&text);
@@ -36,7 +36,7 @@ impl Message {
         }
     }
 
-    /// What it asks for inside: those questions are no messages, and have definitions all the same.
+    /// The input requests inside a result. They are no messages, but have definitions.
     fn input_requests(&self) -> impl Iterator<Item = Self> {
         let input_requests = self.value["result"]["inputRequests"].as_object();
         input_requests
@@ -80,7 +80,7 @@ fn label(message: &Value) -> String {
     }
 }
 
-/// What is wrong with a message, by itself.
+/// The faults of a single message.
 pub(crate) fn check(message: &Message, pair: Pair) -> Vec<String> {
     let revision = revision(message.side, &message.label, pair);
     let mut faults = Vec::new();
@@ -110,8 +110,7 @@ pub(crate) fn check(message: &Message, pair: Pair) -> Vec<String> {
     faults
 }
 
-/// What is wrong with it as a JSON-RPC message. The schemas leave room for other members; clients
-/// of the field do not.
+/// The faults of the JSON-RPC envelope. The schemas allow additional members; real clients do not.
 fn envelope(message: &Message, revision: Revision) -> Vec<String> {
     let has = |key: &str| message.value.get(key).is_some();
     let since_2025_11 = revision >= Revision("2025-11-25");
@@ -132,14 +131,14 @@ fn envelope(message: &Message, revision: Revision) -> Vec<String> {
     faults
 }
 
-/// All that reached the client and the servers of a scene.
+/// All messages to the client and the servers of a scenario.
 #[derive(Default)]
 pub(crate) struct MessageLog {
     messages: Vec<Message>,
 }
 
 impl MessageLog {
-    /// Enters messages, and what they ask for inside.
+    /// Records messages and the input requests inside them.
     pub(crate) fn record<B: AsRef<[u8]>>(
         &mut self,
         side: Side,
@@ -152,7 +151,7 @@ impl MessageLog {
         }
     }
 
-    /// What is wrong: with each message, and between the messages and the table.
+    /// The faults of all messages, and the differences between messages and table.
     pub(crate) fn faults(&self, pair: Pair) -> Vec<String> {
         let mut faults = BTreeSet::new();
         let mut seen = BTreeSet::new();

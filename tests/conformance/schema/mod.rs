@@ -1,9 +1,9 @@
-//! What the proxy says is valid by the JSON schema of the revision that its hearer speaks.
+//! Every message of the proxy is valid by the JSON schema of the receiver's revision.
 //!
-//! A client of each revision meets servers of each, and they do all there is to do (`scene`). Every
-//! message that reached one of them (`log`) is checked as a JSON-RPC message and by the definition
-//! that the table has for it (`table`, `schemas`), those passed on included. A message without an
-//! entry fails, and so does an entry without a message.
+//! A client of each revision runs the whole `scenario` with servers of each revision. Every
+//! received message (`message_log`) is checked as a JSON-RPC message. It is also checked by its
+//! definition in the `table`, with the official `schemas`. A message without a row fails, and so
+//! does a row without a message.
 
 mod duplicate_members;
 mod logs;
@@ -24,7 +24,7 @@ use message_log::{Message, check};
 use revision::{Pair, REVISIONS, Revision};
 use table::Side;
 
-/// Plays the scene with a client of this revision before servers of each.
+/// Runs the scenario with a client of this revision and servers of each revision.
 async fn check_all_upstreams(client: Revision) {
     for upstream in REVISIONS {
         let pair = Pair { client, upstream };

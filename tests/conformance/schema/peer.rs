@@ -1,4 +1,4 @@
-//! The client of a scene, in the words of its revision.
+//! The client of a scenario, which uses one revision.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Launches the proxy and says hello.
+    /// Starts the proxy and completes the handshake.
     pub(crate) async fn connect(
         proxy: proxy::Builder,
         revision: Revision,
@@ -31,7 +31,7 @@ impl Peer {
         peer
     }
 
-    /// Says who it is. Anybody may do that again.
+    /// Sends the handshake of its era. It may be repeated.
     pub(crate) async fn handshake(&mut self) {
         if self.revision.is_modern() {
             self.expect_result("server/discover", json!({})).await;
@@ -48,7 +48,7 @@ impl Peer {
         self.client.notify(initialized, json!({})).await;
     }
 
-    /// Sends a request, and gives its id.
+    /// Sends a request. Returns its id.
     pub(crate) async fn send(&mut self, method: &str, mut params: Value) -> String {
         if self.revision.is_modern() {
             let declared = "io.modelcontextprotocol/clientCapabilities";
@@ -67,7 +67,7 @@ impl Peer {
         id
     }
 
-    /// The answer to the request of this id.
+    /// The response to the request with this id.
     pub(crate) async fn answer(&mut self, id: &str) -> Value {
         let line = self.client.answer_to(&json!(id).to_string()).await;
         serde_json::from_slice(&line).unwrap()
@@ -79,7 +79,7 @@ impl Peer {
         self.answer(&id).await
     }
 
-    /// As [`Peer::request`]; the answer must be a result, which comes back.
+    /// Like [`Peer::request`], but the response must be a result. Returns the result.
     pub(crate) async fn expect_result(&mut self, method: &str, params: Value) -> Value {
         let mut answer = self.request(method, params).await;
         assert!(answer["error"].is_null(), "{answer}");
@@ -92,7 +92,7 @@ impl Peer {
         self.client.notify("notifications/cancelled", params).await;
     }
 
-    /// Calls the tool that asks, and answers all it asks.
+    /// Calls the tool that sends server requests, and responds to them.
     pub(crate) async fn answer_server_requests(&mut self, pair: Pair) {
         let call = json!({"name": "asks"});
         if self.revision.is_modern() {
@@ -110,7 +110,7 @@ impl Peer {
         assert!(answer["error"].is_null(), "{answer}");
     }
 
-    /// Makes a call again and again until nothing more is asked.
+    /// Repeats a call with its input responses until it is complete.
     async fn retry_until_complete(&mut self, call: Value) {
         let mut result = self.expect_result("tools/call", call.clone()).await;
         assert_eq!(result["resultType"], "input_required", "{result}");
@@ -127,7 +127,7 @@ impl Peer {
     }
 }
 
-/// What the client says to a question.
+/// The response of the client to a server request.
 fn reply(question: &Value) -> Value {
     match question["method"].as_str().unwrap() {
         "sampling/createMessage" => {

@@ -1,4 +1,4 @@
-//! The revisions of MCP, and what a client and a server of two of them can do together.
+//! The revisions of MCP, and the features that a client and a server of two revisions share.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub(crate) const REVISIONS: [Revision; 5] = [
     MODERN,
 ];
 
-/// The one without a handshake.
+/// The revision without a handshake.
 pub(crate) const MODERN: Revision = Revision("2026-07-28");
 
 impl Revision {
@@ -24,28 +24,28 @@ impl Revision {
         self == MODERN
     }
 
-    /// Whether a server can ask a person to fill in a form.
+    /// Whether a server can request form elicitation.
     pub(crate) fn supports_elicitation(self) -> bool {
         self >= Revision("2025-06-18")
     }
 
-    /// Whether a server can send a person to a URL.
+    /// Whether a server can request URL elicitation.
     pub(crate) fn supports_url_mode(self) -> bool {
         self >= Revision("2025-11-25")
     }
 
-    /// Whether calls can be made as tasks, in words of the revision itself.
+    /// Whether the revision itself defines tasks.
     pub(crate) fn has_tasks(self) -> bool {
         self == Revision("2025-11-25")
     }
 
-    /// Whether an error may lack its id, where that could not be read: before, an error had to have
-    /// one, and a malformed line could have no valid answer.
+    /// Whether an error may lack its id if the request had no readable id. Earlier revisions have
+    /// no valid response to a malformed line.
     pub(crate) fn allows_errors_without_id(self) -> bool {
         self >= Revision("2025-11-25")
     }
 
-    /// All that a client of it can declare.
+    /// All capabilities that a client of the revision can declare.
     pub(crate) fn capabilities(self) -> Value {
         let mut all = json!({"sampling": {}, "roots": {}, "experimental": {"x": {"y": 1}}});
         if self.supports_elicitation() {
@@ -70,17 +70,17 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Whether both know forms.
+    /// Whether both sides support form elicitation.
     pub(crate) fn supports_elicitation(self) -> bool {
         self.client.supports_elicitation() && self.upstream.supports_elicitation()
     }
 
-    /// Whether both know of visits to URLs.
+    /// Whether both sides support URL elicitation.
     pub(crate) fn supports_url_mode(self) -> bool {
         self.client.supports_url_mode() && self.upstream.supports_url_mode()
     }
 
-    /// What the servers ask of the client: what it is called in ids, and the request.
+    /// The server requests: their labels in ids, and the requests.
     pub(crate) fn server_requests(self) -> Vec<(&'static str, Value)> {
         let text = json!({"type": "text", "text": "?"});
         let messages = json!([{"role": "user", "content": text}]);
@@ -104,7 +104,7 @@ impl Pair {
         asks.into_iter().map(request).collect()
     }
 
-    /// The parameters by which the servers send a person to a URL.
+    /// The parameters of a URL elicitation.
     pub(crate) fn url_params(self) -> Value {
         let mut url_params = json!({"mode": "url", "message": "?", "url": "https://a.example/"});
         if !self.upstream.is_modern() {

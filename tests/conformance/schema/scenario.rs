@@ -1,4 +1,4 @@
-//! What happens between a client, the proxy and two servers: everything once.
+//! The scenario: a client, the proxy and two servers exchange every kind of message once.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::schema::tasks;
 use testkit::proxy;
 use testkit::upstream::Upstream;
 
-/// Plays it, and gives all that was said.
+/// Runs the scenario. Returns all messages.
 pub(crate) async fn run(pair: Pair) -> MessageLog {
     let mut log = MessageLog::default();
     for capabilities in [pair.client.capabilities(), json!({})] {
@@ -43,7 +43,7 @@ async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
     if !pair.client.is_modern() {
         peer.expect_result("ping", json!({})).await;
     }
-    // By now there are instructions, and capabilities of the servers.
+    // The second handshake has the instructions and capabilities of the servers.
     peer.handshake().await;
     errors(peer, pair).await;
     peer.answer_server_requests(pair).await;
@@ -66,7 +66,7 @@ async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
     cancellations(peer, a).await;
 }
 
-/// All that can be listed and asked for by its name.
+/// Lists everything and uses items by name.
 async fn offers(peer: &mut Peer) {
     let lists = [
         "tools/list",
@@ -101,7 +101,7 @@ async fn offers(peer: &mut Peer) {
     }
 }
 
-/// The errors that we make ourselves.
+/// Errors of the proxy itself.
 async fn errors(peer: &mut Peer, pair: Pair) {
     let refused = [
         ("tools/call", json!({"name": "none"})),
@@ -123,7 +123,7 @@ async fn errors(peer: &mut Peer, pair: Pair) {
             peer.client.send_line(line).await;
         }
     }
-    // A revision that nobody speaks, and a request that does not say what the client can do.
+    // An unknown revision, and a request without client capabilities.
     for version in ["2999-01-01", MODERN.0] {
         let meta = json!({"io.modelcontextprotocol/protocolVersion": version});
         let params = json!({"_meta": meta});
@@ -132,12 +132,12 @@ async fn errors(peer: &mut Peer, pair: Pair) {
             peer.client.send_line(line.to_string()).await;
         }
     }
-    // The lines before it are answered.
+    // The proxy has answered the lines before it.
     peer.handshake().await;
 }
 
-/// A server asks on a stream that belongs to no call: a modern client cannot be reached there, and
-/// we answer for it.
+/// A server sends requests outside of any call. The proxy responds for a modern client, which
+/// cannot receive them.
 async fn on_unrelated_stream(pair: Pair, a: &Upstream) {
     let stream = a.event_stream().await;
     stream.request(r#""ping#aside""#, "ping", "{}").await;
@@ -152,7 +152,7 @@ async fn on_unrelated_stream(pair: Pair, a: &Upstream) {
     }
 }
 
-/// The client wants to hear of changes, and they come.
+/// The client subscribes to changes, and receives them.
 async fn changes(peer: &mut Peer, pair: Pair, a: &Upstream) {
     let uri = "file:///a";
     if pair.client.is_modern() {
@@ -186,7 +186,7 @@ async fn changes(peer: &mut Peer, pair: Pair, a: &Upstream) {
     }
 }
 
-/// The client need not answer any more what it was asked.
+/// Server requests that are cancelled.
 async fn cancelled_server_requests(peer: &mut Peer, pair: Pair) {
     match (pair.client.is_modern(), pair.upstream.is_modern()) {
         (true, _) => return,
@@ -203,7 +203,7 @@ async fn cancelled_server_requests(peer: &mut Peer, pair: Pair) {
     peer.client.notification("notifications/cancelled").await;
 }
 
-/// A call is cancelled, the tools are others, and the client leaves another call.
+/// Cancels a call, changes the tools, and leaves another call open.
 async fn cancellations(peer: &mut Peer, a: &Upstream) {
     let hanging = |count| {
         a.raw
@@ -221,10 +221,10 @@ async fn cancellations(peer: &mut Peer, a: &Upstream) {
     peer.client.notification(changed).await;
 }
 
-/// What the servers ask is not what the client has declared.
+/// Server requests that the client has not declared.
 async fn undeclared(peer: &mut Peer, pair: Pair) {
     let answer: Value = match (pair.client.is_modern(), pair.upstream.is_modern()) {
-        // Between the two of them.
+        // The input request passes unchanged to a modern client.
         (true, true) => return,
         _ => peer.request("tools/call", json!({"name": "asks"})).await,
     };

@@ -1,4 +1,4 @@
-//! The schemas of the revisions, and values checked by one definition of them.
+//! The official schemas, and validation by one of their definitions.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,10 +22,10 @@ static SCHEMAS: LazyLock<HashMap<Revision, Value>> = LazyLock::new(|| {
 
 type Built = HashMap<(Revision, String), Arc<Validator>>;
 
-/// A validator costs milliseconds to build, and is used by many messages.
+/// Building a validator costs milliseconds; many messages use it.
 static VALIDATORS: LazyLock<Mutex<Built>> = LazyLock::new(Mutex::default);
 
-/// What is wrong with `value` by this definition; nothing when it is valid.
+/// The faults of `value` by this definition; empty if it is valid.
 pub(crate) fn faults(revision: Revision, definition: &str, value: &Value) -> Vec<String> {
     let validator = validator(revision, definition);
     let faults = validator.iter_errors(value);
@@ -51,7 +51,7 @@ fn build(revision: Revision, definition: &str) -> Validator {
         schema[place][definition].is_object(),
         "{revision:?} has no `{definition}`"
     );
-    // Beside a bare `$ref`, draft 7 reads nothing.
+    // Draft 7 ignores members next to a bare `$ref`.
     schema["allOf"] = json!([{"$ref": format!("#/{place}/{definition}")}]);
     jsonschema::validator_for(&schema).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The servers of a scene: they offer something of everything, and ask what a client can be asked.
+//! The servers of a scenario: they offer every kind of item and send every server request.
 
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ fn capabilities(pair: Pair) -> Value {
     all
 }
 
-/// A result as the servers' era writes it.
+/// A result in the format of the servers' era.
 fn result(pair: Pair, mut result: Value) -> String {
     if pair.upstream.is_modern() {
         result["resultType"] = json!("complete");
@@ -124,7 +124,7 @@ async fn called(pair: Pair, call: Call) -> Vec<u8> {
 }
 
 async fn send_request(call: &Call, label: &str, request: &Value) {
-    // Unique in the server: two calls of a scene ask.
+    // Unique per server: two calls of a scenario send requests.
     let id = format!("{label}#{}", call.request.json()["id"]);
     let method = request["method"].as_str().unwrap();
     call.request(
@@ -135,7 +135,7 @@ async fn send_request(call: &Call, label: &str, request: &Value) {
     .await;
 }
 
-/// All questions at once, as a modern server asks them.
+/// All input requests at once, as a modern server sends them.
 fn required(pair: Pair) -> Value {
     let requests = pair.server_requests().into_iter();
     let requests: serde_json::Map<_, _> = requests
@@ -144,7 +144,7 @@ fn required(pair: Pair) -> Value {
     json!({"resultType": "input_required", "inputRequests": requests, "requestState": "s"})
 }
 
-/// The refusal of 2025-11-25 until a person has visited a URL.
+/// Error -32042 of 2025-11-25: the user must visit a URL first.
 fn refusal(pair: Pair, request: &Request) -> Vec<u8> {
     let data = json!({"elicitations": [pair.url_params()]});
     let error = json!({"code": -32042, "message": "?", "data": data});

@@ -1,9 +1,9 @@
-//! What a row of the table is, and between whom a message is seen.
+//! The rows of the table, and the pairs in which a message occurs.
 
 use crate::schema::revision::{MODERN, Pair, Revision};
 use crate::schema::{logs, to_client, to_upstream};
 
-/// Whom a message reaches.
+/// The receiver of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     Client,
@@ -12,26 +12,27 @@ pub(crate) enum Side {
 
 use Side::{Client, Upstream};
 
-/// A message that is to be seen.
+/// A message that must occur.
 pub(crate) struct Row {
     pub(crate) side: Side,
-    /// As `log` makes it.
+    /// The label of the message, as `message_log` computes it.
     pub(crate) label: &'static str,
-    /// The definition, by its name in the schema.
+    /// The name of the definition in the schema.
     pub(crate) definition: &'static str,
-    /// Between whom it is seen.
+    /// The pairs in which the message occurs.
     pub(crate) when: fn(Pair) -> bool,
 }
 
 impl Row {
-    /// The part of the message that the definition is of, as a JSON pointer.
+    /// The JSON pointer to the part of the message that the definition describes.
     pub(crate) fn pointer(&self) -> &'static str {
         let label = self.label;
         match self.definition {
-            // The tag of what is told to a subscription.
+            // The id of the subscription in a notification.
             "RequestId" => "/params/_meta/io.modelcontextprotocol~1subscriptionId",
             "ElicitRequestURLParams" | "ElicitRequestFormParams" => "/params",
-            // A whole message; the others are of the member.
+            // This definition describes a whole message; other error definitions describe the
+            // member.
             "UnsupportedProtocolVersionError" => "",
             _ if label.starts_with("error") => "/error",
             _ if label.starts_with("result of") => "/result",
@@ -40,7 +41,7 @@ impl Row {
     }
 }
 
-/// The revision by whose schema a message is checked: a probe is modern, whomever it reaches.
+/// The revision whose schema applies to a message. A probe is always modern.
 pub(crate) fn revision(side: Side, label: &str, pair: Pair) -> Revision {
     match (label, side) {
         ("server/discover", _) => MODERN,
@@ -49,7 +50,7 @@ pub(crate) fn revision(side: Side, label: &str, pair: Pair) -> Revision {
     }
 }
 
-/// Makes rows, by whom they reach: `label => definition, when;`.
+/// Defines the rows of each receiver: `label => definition, when;`.
 macro_rules! rows {
     ($($side:ident {$($label:literal => $definition:expr, $when:expr;)*})*) => {
         pub(crate) const ROWS: &[$crate::schema::table::Row] = &[$($($crate::schema::table::Row {
@@ -136,5 +137,5 @@ pub(crate) fn both_have_tasks(pair: Pair) -> bool {
     pair.client.has_tasks() && pair.upstream.has_tasks()
 }
 
-/// For what has no definition but that of its JSON-RPC message.
+/// For messages that only have the definition of the JSON-RPC envelope.
 pub(crate) const ANY: &str = "";

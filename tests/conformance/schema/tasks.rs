@@ -1,4 +1,4 @@
-//! Calls as tasks, as 2025-11-25 has them: what the servers say of them, and what is done with them.
+//! Tasks of 2025-11-25: the responses of the servers, and the requests of the clients.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::schema::peer::Peer;
 use testkit::raw::Request;
 use testkit::upstream::{Builder, Upstream};
 
-/// Adds tools that run as tasks alone, one of them without an end.
+/// Adds tools that require tasks; one of them never ends.
 pub(crate) fn with_task_tools(mut builder: Builder) -> Builder {
     for name in ["long", "endless"] {
         let tool = json!({
@@ -36,7 +36,7 @@ pub(crate) fn with_task_tools(mut builder: Builder) -> Builder {
         })
 }
 
-/// The answer to a call: the task is called as its tool is.
+/// The response to a call: a task with the name of its tool.
 pub(crate) fn created(call: &Request) -> Vec<u8> {
     text(&json!({"task": task(&call.tool(), "working")}))
 }
@@ -57,7 +57,7 @@ fn text(result: &Value) -> Vec<u8> {
     result.to_string().into()
 }
 
-/// A client that makes tasks itself and asks about them.
+/// Runs a task of a client that supports tasks.
 pub(crate) async fn run_client_tasks(peer: &mut Peer) {
     let call = json!({"name": "long", "task": {"ttl": 60_000}});
     let created = peer.expect_result("tools/call", call).await;
@@ -68,7 +68,7 @@ pub(crate) async fn run_client_tasks(peer: &mut Peer) {
     peer.expect_result("tasks/list", json!({})).await;
 }
 
-/// A client that knows of none: its calls are made as tasks all the same.
+/// Runs proxied tasks for calls without task support.
 pub(crate) async fn run_proxied_tasks(peer: &mut Peer, a: &Upstream) {
     peer.expect_result("tools/call", json!({"name": "long"}))
         .await;

@@ -1,4 +1,4 @@
-//! The part of the table that says what reaches the client.
+//! Rows of the table: messages to the client.
 
 use crate::schema::table::{
     ANY, always, both_have_tasks, client_2025_11_25, client_before_2025_11_25, legacy_client,
@@ -8,7 +8,7 @@ use crate::schema::table::{
 
 rows! {
     Client {
-        // What we answer ourselves.
+        // Responses of the proxy itself.
         "result of initialize" => "InitializeResult", legacy_client;
         "result of server/discover" => "DiscoverResult", modern_client;
         "result of ping" => "EmptyResult", legacy_client;
@@ -16,7 +16,7 @@ rows! {
         "result of prompts/list" => "ListPromptsResult", always;
         "result of resources/list" => "ListResourcesResult", always;
         "result of resources/templates/list" => "ListResourceTemplatesResult", always;
-        // What upstreams answer, in the client's era.
+        // Responses of upstreams, in the client's era.
         "result of tools/call" => "CallToolResult", always;
         "result of prompts/get" => "GetPromptResult", always;
         "result of resources/read" => "ReadResourceResult", always;
@@ -34,7 +34,7 @@ rows! {
         "error -32022" => "UnsupportedProtocolVersionError", modern_client;
         "error -31005" => ANY, always;
         "error -31006" => ANY, |pair| legacy_client(pair) && modern_upstream(pair);
-        // What upstreams ask.
+        // Server requests.
         "sampling/createMessage" => "CreateMessageRequest", legacy_client;
         "roots/list" => "ListRootsRequest", legacy_client;
         "elicitation/create" => "ElicitRequest", legacy_client_elicited;
@@ -45,7 +45,7 @@ rows! {
         "input request: roots/list" => "ListRootsRequest", modern_client;
         "input request: elicitation/create" => "ElicitRequestFormParams", modern_client_elicited;
         "input request: elicitation/create by url" => "ElicitRequestURLParams", modern_client_gets_urls;
-        // What the client hears unasked: in the modern era on a subscription, and tagged.
+        // Notifications. A modern client receives them with a subscription id.
         "notifications/tools/list_changed" => "ToolListChangedNotification", always;
         "notifications/tools/list_changed" => "RequestId", modern_client;
         "notifications/prompts/list_changed" => "PromptListChangedNotification", always;

@@ -1,4 +1,4 @@
-//! The part of the table that says what reaches a server.
+//! Rows of the table: messages to a server.
 
 use crate::schema::table::{
     ANY, always, both_have_tasks, legacy_upstream, legacy_upstream_elicits,
@@ -7,7 +7,7 @@ use crate::schema::table::{
 
 rows! {
     Upstream {
-        // How we meet an upstream.
+        // Handshake and listings.
         "server/discover" => "DiscoverRequest", probed_upstream;
         "initialize" => "InitializeRequest", legacy_upstream;
         "notifications/initialized" => "InitializedNotification", legacy_upstream;
@@ -20,7 +20,7 @@ rows! {
         "resources/list of a page" => "ListResourcesRequest", always;
         "resources/templates/list" => "ListResourceTemplatesRequest", always;
         "resources/templates/list of a page" => "ListResourceTemplatesRequest", always;
-        // What the client asks, in the upstream's era.
+        // Requests of the client, in the upstream's era.
         "tools/call" => "CallToolRequest", always;
         "tools/call again" => "CallToolRequest", modern_upstream;
         "prompts/get" => "GetPromptRequest", always;
@@ -34,7 +34,7 @@ rows! {
         "tasks/cancel" => "CancelTaskRequest", upstream_has_tasks;
         "tasks/list" => "ListTasksRequest", both_have_tasks;
         "notifications/cancelled" => "CancelledNotification", legacy_upstream;
-        // What it answers.
+        // Responses of the client.
         "result of ping" => "EmptyResult", legacy_upstream;
         "result of sampling/createMessage" => "CreateMessageResult", legacy_upstream;
         "result of roots/list" => "ListRootsResult", legacy_upstream;

@@ -1,4 +1,4 @@
-//! Listings of what there is to ask for, the requests that do so, and what is said meanwhile.
+//! Listings, the requests that use their items, and ping, progress and cancellation.
 
 mod utilities;
 
@@ -95,7 +95,7 @@ crate::translation::rows! {
 
 const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{},"resources":{},"completions":{}}"#;
 
-/// A tool as a server may write it; its name is `NAME`.
+/// A tool definition with unusual formatting; its name is `NAME`.
 const TOOL: &str = r#"{ "inputSchema":{"type":"object","x":1E2}, "name":"NAME" ,"execution":{"taskSupport":"optional"},"x":[ ]}"#;
 
 async fn tools_differ_in_their_name_only(pairing: Pairing) {
@@ -115,7 +115,7 @@ async fn tools_differ_in_their_name_only(pairing: Pairing) {
     }
 }
 
-/// A tool whose header has a name that none can have.
+/// A tool whose parameter header has an invalid name.
 const UNUSABLE: &str = r#"{"name":"unusable","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"a b"}}}}"#;
 
 async fn tools_are_listed_with_any_schema(pairing: Pairing) {
@@ -133,11 +133,8 @@ async fn tools_with_invalid_param_headers_are_omitted(pairing: Pairing) {
     client.wait_for_stderr("unusable").await;
 }
 
-/// Two upstreams that have the same: a tool `t`, a prompt `p`, and a resource and a template each.
-async fn two_equal_upstreams(
-    pairing: Pairing,
-    customize: impl Fn(Builder) -> Builder,
-) -> [Upstream; 2] {
+/// Two upstreams with equal names: each has a tool `t`, a prompt `p`, a resource and a template.
+async fn equal_upstreams(pairing: Pairing, change: impl Fn(Builder) -> Builder) -> [Upstream; 2] {
     let make = |name: &'static str| {
         let resource = format!(r#"{{"uri":"x://{name}","name":"x"}}"#);
         let template = format!(r#"{{"uriTemplate":"x://{name}/{{n}}","name":"x"}}"#);
@@ -146,14 +143,14 @@ async fn two_equal_upstreams(
             .offers("prompts", [r#"{"name":"p"}"#])
             .offers("resources", [&*resource])
             .offers("resourceTemplates", [&*template]);
-        customize(server).start()
+        change(server).start()
     };
     [make("a").await, make("b").await]
 }
 
-/// Sends a request, says that it came to `b` alone, and gives its parameters there and the
-/// line of the answer.
-async fn exchange_with_b(
+/// Sends a request and asserts that only `b` receives it. Returns the received request and the line
+/// of the response.
+async fn call_b(
     pairing: Pairing,
     [a, b]: &[Upstream; 2],
     method: &str,
@@ -180,7 +177,7 @@ async fn exchange_with_b(
     (request, answer)
 }
 
-/// What was asked for, and the result as the upstream wrote it.
+/// Asserts that the parameters and the result passed unchanged.
 fn assert_passed(
     pairing: Pairing,
     (request, answer): &(Request, Vec<u8>),
@@ -200,20 +197,20 @@ fn assert_passed(
 
 async fn calls_reach_their_upstream(pairing: Pairing) {
     let result = r#"{ "content":[ ],"x":1E2RT}"#;
-    let result = with_result_type(pairing, result);
+    let result = typed_result(pairing, result);
     let answer = result.clone();
-    let two_equal_upstreams = two_equal_upstreams(pairing, move |server| {
+    let upstreams = equal_upstreams(pairing, move |server| {
         let answer = answer.clone();
         server.reply_with(move |_| answer.clone().into_bytes())
     });
     let members = r#""name":"b__t" , "arguments":{ "x":1.0,"x":"\u00e9"},"y":null"#;
-    let passed = exchange_with_b(pairing, &two_equal_upstreams.await, "tools/call", members).await;
+    let passed = call_b(pairing, &upstreams.await, "tools/call", members).await;
     assert_passed(pairing, &passed, &members.replace("b__t", "t"), &result);
 }
 
-/// A result as the upstream's era has it.
-fn with_result_type(pairing: Pairing, result: &str) -> String {
-    // A legacy client has to get what it understands, and leaves what it does not know.
+/// A result with the `resultType` of the upstream's era.
+fn typed_result(pairing: Pairing, result: &str) -> String {
+    // Legacy results have no `resultType`; a legacy client does not need it from a modern upstream.
     let kind = match pairing {
         Pairing::ModernToModern => r#", "resultType":"complete""#,
         _ => "",
@@ -222,16 +219,15 @@ fn with_result_type(pairing: Pairing, result: &str) -> String {
 }
 
 async fn prompts_are_read_from_their_upstream(pairing: Pairing) {
-    let result = with_result_type(pairing, r#"{ "messages":[ ],"x":1E2RT}"#);
-    let two_equal_upstreams =
-        two_equal_upstreams(pairing, |server| server.result("prompts/get", &result)).await;
-    let names = prompt_names(pairing, &two_equal_upstreams).await;
+    let result = typed_result(pairing, r#"{ "messages":[ ],"x":1E2RT}"#);
+    let upstreams = equal_upstreams(pairing, |server| server.result("prompts/get", &result)).await;
+    let names = prompt_names(pairing, &upstreams).await;
     let members = format!(r#""name":"{}" , "arguments":{{ "x":"\u00e9"}}"#, names[1]);
-    let passed = exchange_with_b(pairing, &two_equal_upstreams, "prompts/get", &members).await;
+    let passed = call_b(pairing, &upstreams, "prompts/get", &members).await;
     assert_passed(pairing, &passed, &members.replace(&names[1], "p"), &result);
 }
 
-/// What the client may call the prompts.
+/// The names of the prompts in the client's listing.
 async fn prompt_names(pairing: Pairing, [a, b]: &[Upstream; 2]) -> Vec<String> {
     let mut client = pairing.client_of_two(a, b).await;
     let response = client.request_in_era("prompts/list", json!({})).await;
@@ -244,18 +240,18 @@ async fn prompt_names(pairing: Pairing, [a, b]: &[Upstream; 2]) -> Vec<String> {
 
 async fn resources_are_read_from_their_upstream(pairing: Pairing) {
     let hints = r#"{ "contents":[ ],"x":1E2,"ttlMs":9,"cacheScope":"private"RT}"#;
-    let result = with_result_type(pairing, hints);
-    let two_equal_upstreams =
-        two_equal_upstreams(pairing, |server| server.result("resources/read", &result)).await;
+    let result = typed_result(pairing, hints);
+    let upstreams =
+        equal_upstreams(pairing, |server| server.result("resources/read", &result)).await;
     let members = r#""uri":"x:\/\/b""#;
-    let passed = exchange_with_b(pairing, &two_equal_upstreams, "resources/read", members).await;
+    let passed = call_b(pairing, &upstreams, "resources/read", members).await;
     assert_passed(pairing, &passed, members, &result);
 }
 
 async fn completions_reach_their_upstream(pairing: Pairing) {
-    let result = with_result_type(pairing, r#"{ "completion":{"values":[ "\u00e9"]}RT}"#);
+    let result = typed_result(pairing, r#"{ "completion":{"values":[ "\u00e9"]}RT}"#);
     let make = async || {
-        two_equal_upstreams(pairing, |server| {
+        equal_upstreams(pairing, |server| {
             server.result("completion/complete", &result)
         })
         .await
@@ -267,7 +263,7 @@ async fn completions_reach_their_upstream(pairing: Pairing) {
         r#""ref":{{"type":"ref/prompt", "name":"{}"}},{argument}"#,
         names[1]
     );
-    let passed = exchange_with_b(pairing, &servers, "completion/complete", &of_prompt).await;
+    let passed = call_b(pairing, &servers, "completion/complete", &of_prompt).await;
     assert_passed(
         pairing,
         &passed,
@@ -275,12 +271,12 @@ async fn completions_reach_their_upstream(pairing: Pairing) {
         &result,
     );
     let of_template = format!(r#""ref":{{"type":"ref/resource","uri":"x://b/{{n}}"}},{argument}"#);
-    let passed = exchange_with_b(pairing, &make().await, "completion/complete", &of_template).await;
+    let passed = call_b(pairing, &make().await, "completion/complete", &of_template).await;
     assert_passed(pairing, &passed, &of_template, &result);
 }
 
 async fn listings_are_merged(pairing: Pairing) {
-    let [a, b] = two_equal_upstreams(pairing, |server| server).await;
+    let [a, b] = equal_upstreams(pairing, |server| server).await;
     let mut client = pairing.client_of_two(&a, &b).await;
     for (method, member, key, listed) in [
         ("prompts/list", "prompts", "name", ["p", "b__p"]),

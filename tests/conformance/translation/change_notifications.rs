@@ -1,4 +1,4 @@
-//! What upstreams tell without being asked, and who wants to hear it.
+//! Change notifications of upstreams, and subscriptions to them.
 
 mod listen_lifecycle;
 mod resource_updates;
@@ -89,7 +89,7 @@ crate::translation::rows! {
 
 const ALL: &str = r#"{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true}}"#;
 
-/// A server that has everything and tells of its changes.
+/// A server with all lists and their change notifications.
 fn server_with_list_changes(builder: Builder) -> Builder {
     builder
         .capabilities(ALL)
@@ -104,7 +104,7 @@ fn server_with_list_changes(builder: Builder) -> Builder {
         )
 }
 
-/// The same, that can be subscribed to.
+/// A server with list changes that also accepts resource subscriptions.
 fn server_with_subscriptions(builder: Builder) -> Builder {
     let builder = server_with_list_changes(builder);
     builder
@@ -171,7 +171,7 @@ fn filter_of(request: &Request) -> Value {
     }
 }
 
-/// Waits until an upstream was asked for updates of just these resources.
+/// Waits until an upstream receives a filter for exactly these resources.
 async fn wait_for_filter(server: &Upstream, uris: &[&str]) -> Request {
     let is_expected = |request: &Request| {
         let mut filter = filter_of(request);
@@ -184,7 +184,7 @@ async fn wait_for_filter(server: &Upstream, uris: &[&str]) -> Request {
     server.raw.wait_for(is_expected).await
 }
 
-/// Waits until the subscription to just these resources is closed.
+/// Waits until the subscription to exactly these resources is closed.
 async fn wait_until_filter_is_closed(server: &Upstream, uris: &[&str]) {
     loop {
         let request = server.raw.wait_for_disconnect().await;

@@ -1,5 +1,4 @@
-//! What both sides say of themselves: the handshake, discovery, capabilities, the metadata of
-//! requests, headers, and sessions.
+//! Handshake, discovery, capabilities, request metadata, headers, and sessions.
 
 mod client_metadata;
 mod transport;
@@ -86,7 +85,7 @@ crate::translation::rows! {
 
 const CLIENT_INFO: &str = r#"{ "name":"test\u0020er", "version":"1.0","x":[ 1E2 ]}"#;
 
-/// The capabilities that the upstream of each `initialize` was told, in order.
+/// The `initialize` requests that the server received, in order.
 fn sessions_of(server: &Upstream) -> Vec<Request> {
     server.requests_of("initialize")
 }
@@ -187,7 +186,7 @@ async fn discover_is_an_error_without_metadata(pairing: Pairing) {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;
     let response = client.request("server/discover", json!({"x": "own"})).await;
-    // Unknown to the legacy eras, malformed in the modern one.
+    // The method is unknown in legacy eras; the request is malformed in the modern one.
     let code = response["error"]["code"].as_i64();
     assert!(matches!(code, Some(-32601 | -32602)), "{response}");
     client.tool_names().await;

@@ -1,4 +1,4 @@
-//! Levels of logs, and who hears what is logged.
+//! Log levels, and the receivers of log messages.
 
 use serde_json::{Value, json};
 
@@ -129,7 +129,7 @@ fn log(level: &str) -> String {
     )
 }
 
-/// Logs of three levels, and a result.
+/// Sends logs at three levels, then a result.
 async fn log_three_levels(call: Call) -> Vec<u8> {
     for level in ["debug", "info", "error"] {
         call.send(log(level)).await;

@@ -1,9 +1,9 @@
-//! Every method and feature of MCP, in each pairing of client and upstream: what passes as it is,
-//! what is translated, and what ends at the proxy.
+//! Every method and feature of MCP, in each pairing of eras: passed unchanged, translated, or
+//! handled by the proxy.
 //!
-//! [`TABLE`] has the rows. Each has a cell for each [`Pairing`]: a test, which names the section
-//! of the specification that it follows, or the reason why there is nothing to test. A group of
-//! rows has a file, and [`rows!`] makes a test of each cell, so that a failure names it.
+//! [`TABLE`] lists the rows. A row has a cell per [`Pairing`]. A cell is a test with the section of
+//! the specification that it follows, or the reason why no test applies. Each group of rows has a
+//! file. [`rows!`] generates a test per cell, so that a failure names it.
 
 mod calls;
 mod change_notifications;
@@ -15,21 +15,21 @@ mod server_requests;
 mod tasks;
 mod unknown_methods;
 
-/// A row of the table as its group has it.
+/// A row of the table.
 struct Row {
     name: &'static str,
     cells: [Cell; 4],
 }
 
-/// What a row is in one pairing.
+/// A row in one pairing.
 enum Cell {
-    /// A test that follows this section.
+    /// A test, with the section that it follows.
     Tested(&'static str),
-    /// Nothing can be tested, for this reason.
+    /// No test, for this reason.
     NotApplicable(&'static str),
 }
 
-/// Makes rows: of each cell `(source => function)` a test, of each `[reason]` none.
+/// Defines rows. A cell `(source => function)` becomes a test, a cell `[reason]` does not.
 macro_rules! rows {
     ($($row:ident {
         legacy_to_legacy $a:tt
@@ -74,10 +74,10 @@ macro_rules! cell {
 
 pub(crate) use {cell, rows};
 
-/// A group and its rows, each with what it is about.
+/// The rows of a group, and the message of each row.
 type Group = (&'static [Row], &'static [(&'static str, &'static str)]);
 
-/// All there is to translate. `->` is what the client sends, `<-` what the upstream sends.
+/// All rows. `->` marks messages of the client, `<-` those of the upstream.
 const TABLE: &[Group] = &[
     (
         handshake::ROWS,
@@ -106,8 +106,8 @@ const TABLE: &[Group] = &[
             ("error_codes", "error <-"),
             ("resource_not_found", "error of a missing resource <-"),
             ("http_status", "HTTP status with a JSON-RPC body <-"),
-            ("errors_of_the_proxy", "errors of our own"),
-            ("broken_streams", "a stream that breaks off"),
+            ("errors_of_the_proxy", "errors of the proxy"),
+            ("broken_streams", "a broken event stream"),
         ],
     ),
     (
@@ -132,7 +132,7 @@ const TABLE: &[Group] = &[
         logging::ROWS,
         &[
             ("set_level", "logging/setLevel, logLevel ->"),
-            ("unknown_level", "a level that there is not ->"),
+            ("unknown_level", "an unknown level ->"),
             ("messages", "notifications/message <-"),
             (
                 "messages_outside_of_requests",
@@ -151,8 +151,14 @@ const TABLE: &[Group] = &[
                 "input_during_resources_read",
                 "the same during resources/read <-",
             ),
-            ("concurrent_server_requests", "several of them at once <-"),
-            ("successive_server_requests", "one after the other <-"),
+            (
+                "concurrent_server_requests",
+                "several server requests at once <-",
+            ),
+            (
+                "successive_server_requests",
+                "several server requests in turn <-",
+            ),
             (
                 "state_without_requests",
                 "requestState without a request <-",
@@ -161,12 +167,12 @@ const TABLE: &[Group] = &[
             ("refused_elicitation", "an error for elicitation/create ->"),
             ("refused_sampling", "an error for sampling ->"),
             ("missing_responses", "a retry without an answer ->"),
-            ("unknown_state", "requestState of nobody, or used ->"),
+            ("unknown_state", "unknown or used requestState ->"),
             ("url_mode", "elicitation in URL mode <-"),
             ("completed", "notifications/elicitation/complete <-"),
             ("url_required", "error -32042 <-"),
-            ("undeclared", "what the client has not declared <-"),
-            ("outside_of_requests", "outside of any request <-"),
+            ("undeclared", "undeclared server requests <-"),
+            ("outside_of_requests", "server requests outside of calls <-"),
             (
                 "cancelled_during_a_server_request",
                 "notifications/cancelled meanwhile ->",
@@ -184,7 +190,7 @@ const TABLE: &[Group] = &[
             ),
             ("listen", "subscriptions/listen ->"),
             ("listen_cancelled", "the same, cancelled ->"),
-            ("listen_ended", "the same, at our end <-"),
+            ("listen_ended", "the same, at shutdown <-"),
             ("listen_lost", "the upstream's stream is lost"),
             ("subscribe", "resources/subscribe ->"),
             ("subscribe_refused", "the same, refused <-"),
@@ -205,12 +211,12 @@ const TABLE: &[Group] = &[
     (
         unknown_methods::ROWS,
         &[
-            ("unknown_requests", "requests of no revision ->"),
+            ("unknown_requests", "unknown requests ->"),
             (
                 "unknown_requests_of_several_upstreams",
                 "the same with several upstreams ->",
             ),
-            ("unknown_notifications", "notifications of no revision ->"),
+            ("unknown_notifications", "unknown notifications ->"),
             ("unknown_of_the_server", "the same from the upstream <-"),
         ],
     ),

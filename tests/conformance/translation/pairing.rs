@@ -1,4 +1,4 @@
-//! A client and an upstream of each pairing, and what they write.
+//! Clients and upstreams of each pairing, and their messages.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use testkit::proxy::{self, Client};
 use testkit::raw::Request;
 use testkit::upstream::{self, Builder, Upstream};
 
-/// The keys that a modern request must have in `_meta`, and the one for logs.
+/// The keys that a modern request must have in `_meta`, and the key of the log level.
 pub(crate) const META_KEYS: [&str; 4] = [
     "io.modelcontextprotocol/protocolVersion",
     "io.modelcontextprotocol/clientInfo",
@@ -15,10 +15,10 @@ pub(crate) const META_KEYS: [&str; 4] = [
     "io.modelcontextprotocol/logLevel",
 ];
 
-/// Where the id of a subscription stands.
+/// The key of the subscription id in `_meta`.
 pub(crate) const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
-/// What a client says of itself to a modern server.
+/// The client info that a modern server receives.
 pub(crate) const INFO: &str = r#"{"name":"test","version":"1"}"#;
 
 impl Pairing {
@@ -30,7 +30,7 @@ impl Pairing {
         }
     }
 
-    /// Servers of the upstream's era, over every transport that it has.
+    /// Servers of the upstream's era, one per transport.
     pub(crate) fn servers(self) -> Vec<Builder> {
         match self.legacy_upstream() {
             true => vec![upstream::legacy(), upstream::http_sse()],
@@ -38,19 +38,19 @@ impl Pairing {
         }
     }
 
-    /// A client of the client's era that declares nothing, before one upstream called `a`.
+    /// A client of the client's era without capabilities, with one upstream `a`.
     pub(crate) async fn client(self, server: &Upstream) -> Client {
         self.client_with(server, json!({})).await
     }
 
-    /// As [`Pairing::client`], declaring `capabilities`.
+    /// Like [`Pairing::client`], with these capabilities.
     pub(crate) async fn client_with(self, server: &Upstream, capabilities: Value) -> Client {
         let mut client = proxy::new().upstream("a", server).start().await;
         self.handshake(&mut client, capabilities).await;
         client
     }
 
-    /// A client before two upstreams, `a` and `b`.
+    /// A client with two upstreams, `a` and `b`.
     pub(crate) async fn client_of_two(self, a: &Upstream, b: &Upstream) -> Client {
         let proxy = proxy::new().upstream("a", a).upstream("b", b);
         let mut client = proxy.start().await;
@@ -58,7 +58,7 @@ impl Pairing {
         client
     }
 
-    /// Goes through the handshake, where there is one.
+    /// Completes the handshake of the client's era.
     pub(crate) async fn handshake(self, client: &mut Client, capabilities: Value) {
         match self.legacy_client() {
             true => drop(client.initialize_with(capabilities).await),
@@ -72,7 +72,7 @@ impl Pairing {
         self.line_with("{}", id, method, meta, members)
     }
 
-    /// As [`Pairing::line`], declaring `capabilities`, JSON.
+    /// Like [`Pairing::line`], with these capabilities (JSON).
     pub(crate) fn line_with(
         self,
         capabilities: &str,
@@ -101,7 +101,7 @@ pub(crate) fn meta_of(request: &Request) -> Value {
     request.json()["params"]["_meta"].clone()
 }
 
-/// The result with one text.
+/// A result with one text.
 pub(crate) fn text_result(text: &str) -> Vec<u8> {
     let content = json!([{"type": "text", "text": text}]);
     json!({"content": content, "resultType": "complete"})
@@ -109,7 +109,7 @@ pub(crate) fn text_result(text: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// A whole answer to `request` with this member, `"result":…` or `"error":…`.
+/// A response to `request` with this member, `"result":…` or `"error":…`.
 pub(crate) fn answer(request: &Request, member: &str) -> Vec<u8> {
     let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
     format!(r#"{{"jsonrpc":"2.0","id":{id},{member}}}"#).into_bytes()

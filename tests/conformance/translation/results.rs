@@ -1,5 +1,4 @@
-//! What comes back: types of results, hints for caches, pages, errors and how HTTP carries them,
-//! and streams that end too soon.
+//! Responses: result types, cache hints, pages, errors, HTTP statuses, and broken streams.
 
 mod errors;
 
@@ -85,7 +84,7 @@ fn server(pairing: Pairing) -> Builder {
     server.offers("resources", [resource])
 }
 
-/// Sends a request in bytes and gives the line that answers it.
+/// Sends a request. Returns the line of its response.
 async fn exchange(pairing: Pairing, client: &mut Client, method: &str, members: &str) -> Vec<u8> {
     let line = pairing.line(r#""e""#, method, "", members);
     client.exchange(line, r#""e""#).await
@@ -126,7 +125,7 @@ async fn unknown_result_type_is_an_error(pairing: Pairing) {
     assert!(error.contains("example.com"), "{error}");
 }
 
-/// What a read is answered with when the upstream answers it with `result`.
+/// The client's response to a read that the upstream answers with `result`.
 async fn read(pairing: Pairing, result: &str) -> Vec<u8> {
     let server = server(pairing)
         .result("resources/read", result)
@@ -170,7 +169,7 @@ const LISTS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// The results of all listings of a server whose own promise `ttlMs` and `scope`.
+/// The client's results of all listings of a server with these cache hints.
 async fn lists(pairing: Pairing, ttl_ms: u64, scope: &str) -> Vec<Value> {
     let mut server = pairing.server().capabilities(RESOURCES);
     for (method, member, item) in LISTS {
@@ -241,7 +240,7 @@ async fn all_pages_are_listed(pairing: Pairing) {
             assert_eq!(listed, names);
             assert_eq!(scopes.len(), 1, "{scopes:?}");
             let response = client
-                .request_in_era(method, json!({"cursor": "of nobody"}))
+                .request_in_era(method, json!({"cursor": "unknown"}))
                 .await;
             assert_eq!(response["error"]["code"], -32602, "{response}");
         }

@@ -1,5 +1,5 @@
-//! What an upstream asks of the client's user or model while it serves a request: in the legacy
-//! eras by a request of its own, in the modern one by a result that asks for a retry.
+//! Server requests: a request of the upstream in legacy eras, an input request in a result in the
+//! modern era.
 
 mod conversion;
 mod harness;
@@ -131,12 +131,12 @@ crate::translation::rows! {
     }
 }
 
-/// What a client says that can be asked everything.
+/// The capabilities for all server requests.
 fn all_capabilities() -> Value {
     json!({"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}})
 }
 
-/// A request of a server and what a client answers, as both write them.
+/// A server request and the client's result, as JSON text.
 struct ServerRequest {
     method: &'static str,
     params: &'static str,

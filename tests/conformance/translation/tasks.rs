@@ -39,7 +39,7 @@ crate::translation::rows! {
 
 const TASKS: &str = r#"{"tools":{},"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 
-/// What a client declares that knows the extension.
+/// The capabilities of a client with the extension.
 const EXTENDED: &str = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 
 fn tool(name: &str, support: &str) -> String {
@@ -47,7 +47,7 @@ fn tool(name: &str, support: &str) -> String {
     json!({"name": name, "inputSchema": schema, "execution": {"taskSupport": support}}).to_string()
 }
 
-/// The result of a call that became a task, as the era of the upstream has it.
+/// The result of a call that became a task, in the upstream's era.
 fn task(pairing: Pairing, id: &str) -> String {
     let times = r#""createdAt":"2025-11-25T10:30:00Z","lastUpdatedAt":"2025-11-25T10:30:00Z""#;
     let task = format!(r#""taskId":"{id}","status":"working",{times}"#);
@@ -57,7 +57,7 @@ fn task(pairing: Pairing, id: &str) -> String {
     }
 }
 
-/// A server whose tool `name` becomes the task `id`.
+/// A server whose tool `name` runs as the task `id`.
 fn server_with_task(pairing: Pairing, builder: Builder, name: &str, id: &str) -> Builder {
     let task = task(pairing, id);
     let builder = builder.capabilities(TASKS);
@@ -96,7 +96,7 @@ async fn unrequested_task_is_an_error(pairing: Pairing) {
     assert_eq!(server.calls().len(), 1);
 }
 
-/// The methods of tasks, as the era of the upstream has them.
+/// The task methods of the upstream's era.
 fn methods(pairing: Pairing) -> &'static [&'static str] {
     match pairing.legacy_upstream() {
         true => &["tasks/get", "tasks/result", "tasks/cancel"],
@@ -171,7 +171,7 @@ async fn task_status_passes_unchanged(pairing: Pairing) {
     }
 }
 
-/// A server whose tool has to be run as the task `k`, which is done when it was asked for often.
+/// A server whose tool requires the task `k`, which completes at the third `tasks/get`.
 fn server_requiring_tasks(builder: Builder) -> Builder {
     let count = AtomicUsize::new(0);
     let state = |status: &str| {

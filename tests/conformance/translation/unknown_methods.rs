@@ -1,4 +1,4 @@
-//! What no revision of MCP knows passes where there is somebody who may know it.
+//! Methods that no revision of MCP defines are forwarded if an upstream may know them.
 
 use serde_json::json;
 
@@ -71,12 +71,14 @@ async fn unknown_request_reaches_the_declaring_upstream(pairing: Pairing) {
         let line = pairing.line("7", "skills/list", "", r#""x":1E2"#);
         let answer = client.exchange(line, "7").await;
         assert_eq!(bytes_of(&answer, &["result"]), RESULT);
-        let response = client.request_in_era("example.com/nobody", json!({})).await;
+        let response = client
+            .request_in_era("example.com/unknown", json!({}))
+            .await;
         assert_eq!(response["error"]["code"], -32601, "{response}");
         for (method, server) in [
             ("skills/list", &a),
-            ("example.com/nobody", &a),
-            ("example.com/nobody", &b),
+            ("example.com/unknown", &a),
+            ("example.com/unknown", &b),
         ] {
             assert!(server.requests_of(method).is_empty());
         }
@@ -102,7 +104,7 @@ async fn unknown_notification_of_a_call_passes_unchanged(pairing: Pairing) {
     const NOTIFICATION: &str = r#"{ "jsonrpc":"2.0","x":1E2,"method":"notifications\/example","params":{"y":[ "\u00e9"]}}"#;
     let mut servers = pairing.servers();
     if !pairing.legacy_client() {
-        // HTTP+SSE does not tell of what call it speaks.
+        // A notification over HTTP+SSE does not name its call.
         servers.truncate(1);
     }
     for builder in servers {

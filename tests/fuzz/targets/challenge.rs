@@ -1,16 +1,16 @@
-//! `WWW-Authenticate`: nothing is read that is not written there, and other schemes change nothing.
+//! `WWW-Authenticate`: only values in the header are returned, and other schemes change nothing.
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderValue};
 use mcp_manifold::oauth::{Challenge, Challenges};
 
-/// How much of a description is kept, in characters.
+/// The maximum length of a description in characters.
 const DESCRIPTION_CHARS: usize = 200;
 
-/// Fewer commas than challenges are kept: then one more does not cost another one.
+/// Below the limit of challenges, so that one more does not displace another.
 const FEW: usize = 60;
 
-/// Each line of the input is a line of the header, as far as HTTP allows it.
+/// Each line of the input is a header line, if HTTP allows it.
 pub(crate) fn challenge(data: &[u8]) {
     let lines: Vec<_> = data.split(|&byte| byte == b'\n').collect();
     let lines: Vec<_> = lines
@@ -30,13 +30,13 @@ pub(crate) fn challenge(data: &[u8]) {
 fn read(lines: &[&[u8]]) -> Challenges {
     let mut headers = HeaderMap::new();
     for line in lines {
-        let line = HeaderValue::from_bytes(line).expect("chosen so");
+        let line = HeaderValue::from_bytes(line).expect("a valid header value");
         headers.append(WWW_AUTHENTICATE, line);
     }
     Challenges::from_headers(&headers)
 }
 
-/// Each value stands in a line, bare or as a quoted string.
+/// Asserts that each value is in a line, bare or as a quoted string.
 fn check_values(lines: &[&[u8]], challenge: &Challenge) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let quoted: Vec<_> = lines.iter().flat_map(|line| all_quoted(line)).collect();
@@ -79,7 +79,7 @@ fn is_bare(value: &str, line: &str) -> bool {
     !value.is_empty() && line.char_indices().any(|(at, _)| follows(at))
 }
 
-/// What a quoted string would be that begins at any of the quotes (RFC 9110 § 5.6.4).
+/// The quoted strings that begin at any of the quotes (RFC 9110 § 5.6.4).
 fn all_quoted(line: &[u8]) -> Vec<Vec<u8>> {
     let starts = (0..line.len()).filter(|&at| line[at] == b'"');
     let quoted = starts.filter_map(|start| {
@@ -95,7 +95,7 @@ fn all_quoted(line: &[u8]) -> Vec<Vec<u8>> {
     quoted.collect()
 }
 
-/// What is asked of both is answered by the first that knows.
+/// Asserts that combined values are those of the first challenge that has them.
 fn check_readers(challenges: &Challenges) {
     let both: Vec<_> = challenges.bearer.iter().chain(&challenges.dpop).collect();
     let first = |part: fn(&Challenge) -> Option<&str>| both.iter().find_map(|it| part(it));
@@ -113,7 +113,7 @@ fn check_readers(challenges: &Challenges) {
     }
 }
 
-/// A scheme that is not ours, before or after, takes nothing and gives nothing.
+/// Asserts that an unknown scheme before or after changes nothing.
 fn check_others(lines: &[&[u8]], challenges: &Challenges) {
     let other: &[u8] = br#"Basic realm="Bearer scope=\"x\", resource_metadata=y", scope="z""#;
     assert_eq!(&read(&[lines, &[other]].concat()), challenges, "after");
@@ -125,7 +125,7 @@ fn check_others(lines: &[&[u8]], challenges: &Challenges) {
     }
 }
 
-/// Lines are one list (RFC 9110 § 5.3), but for quoted strings that do not end.
+/// Asserts that lines are one list (RFC 9110 § 5.3), except with unterminated quoted strings.
 fn check_joined(lines: &[&[u8]], challenges: &Challenges) {
     if !lines.iter().any(|line| line.contains(&b'"')) {
         let joined = lines.join(&b", "[..]);

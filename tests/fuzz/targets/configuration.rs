@@ -1,4 +1,4 @@
-//! The configuration: what is accepted is valid, and what is not is told with its place.
+//! The configuration: accepted values are valid, and each problem has its place.
 
 use mcp_manifold::config::{
     Config, ConfigError, Environment, GrantChoice, OAuth, Place, Prefix, Problem, Severity,
@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use url::{Host, Url};
 
-/// Set as the variable `SECRET`; no complaint may repeat it.
+/// The value of the variable `SECRET`; no problem may repeat it.
 const SECRET: &str = "hunter2-hunter2";
 
-/// Headers that the configuration cannot set, some of those.
+/// Some headers that the configuration cannot set.
 const OURS: [&str; 4] = ["host", "content-length", "mcp-session-id", "accept"];
 
 /// Up to the first empty line, `NAME=value` sets a variable; what follows is `PROXY_UPSTREAMS`.
@@ -29,7 +29,7 @@ pub(crate) fn configuration(data: &[u8]) {
     variables.extend(list);
     let environment = Environment::from_iter(variables);
     let list = environment.get("PROXY_UPSTREAMS").unwrap_or_default();
-    // The name of a file, which is another machine's to have.
+    // The name of a file: a test must not depend on files of the machine.
     if list.trim().starts_with('@') {
         return;
     }
@@ -66,7 +66,7 @@ fn check(read: &Result<Config, ConfigError>, list: &str) {
     assert!(error.is_none_or(|error| !error.is_empty()));
 }
 
-/// Of a url alone, one upstream comes or a complaint about it.
+/// Asserts that a single URL is one upstream or an error.
 fn check_one(read: &Result<Config, ConfigError>) {
     match read {
         Ok(config) => {
@@ -157,7 +157,7 @@ fn check_oauth(oauth: &OAuth) {
     }
 }
 
-/// It names a host, and holds nothing that is sent by itself.
+/// Asserts that a URL has a host, and no credentials or fragment.
 fn check_url(url: &Url) {
     assert!(url.host_str().is_some_and(|host| !host.is_empty()), "{url}");
     assert!(url.username().is_empty() && url.password().is_none());
@@ -185,7 +185,7 @@ fn check_problem(problem: &Problem, list: &str) {
     assert!(is_url || !text.contains(SECRET), "{text}");
 }
 
-/// A place is in the list of upstreams, or it is a variable of ours.
+/// Asserts that a place is in the list of upstreams or is a known variable.
 fn check_place(place: &Place, list: &str) {
     let source = place.source.as_str();
     let Some((line, column)) = place.position else {

@@ -1,4 +1,4 @@
-//! Envelopes: what [`Message::parse`] takes, what it refuses and why, and batches.
+//! Envelopes: messages that [`Message::parse`] accepts or rejects, and batches.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ use mcp_manifold::wire::{Line, MalformedMessage, Message, MessageKind, members};
 
 use super::oracle::{self, Entry};
 
-/// The members that make a message what it is.
+/// The members of a JSON-RPC message.
 const KNOWN: [&str; 5] = ["id", "method", "params", "result", "error"];
 
-/// Any bytes are a message whose members stand where serde_json finds them, or are refused for the
-/// right reason; a batch falls into its parts.
+/// Any bytes are a message whose members are where serde_json finds them, or are rejected for the
+/// right reason. A batch is split into its parts.
 pub(crate) fn envelope(data: &[u8]) {
     let bytes = Bytes::copy_from_slice(data);
     let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
@@ -94,7 +94,7 @@ fn check_error_code(message: &Message) {
     assert_eq!(message.error_code(), expected);
 }
 
-/// Under another id it is the same message otherwise, and one line.
+/// Asserts that a message with another id is otherwise the same, in one line.
 fn check_other_id(message: &Message) {
     let other = Bytes::from_static(b"\"another\"");
     let line = Line::with_id(message, other.clone());
@@ -171,5 +171,8 @@ fn check_batch(bytes: &Bytes, text: &[u8]) {
 
 fn assert_within(whole: &Bytes, part: &Bytes) {
     let (whole, part) = (whole.as_ptr_range(), part.as_ptr_range());
-    assert!(whole.start <= part.start && part.end <= whole.end, "a copy");
+    assert!(
+        whole.start <= part.start && part.end <= whole.end,
+        "the part is a copy"
+    );
 }

@@ -1,4 +1,4 @@
-//! Event streams: the same events however the stream is cut, those of the standard, within bounds.
+//! Event streams: the events of the standard, in any chunks, within the limit.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use mcp_manifold::wire::sse::{Event, Parser, SseError};
 
 use super::split_control;
 
-/// What a stream said, and why it could not be read further.
+/// The events of a stream, and the error that ended it.
 type Read = (Vec<Event>, Option<SseError>);
 
-/// The rest of the input is the stream. The first line says, with its first byte, how much may be
-/// held, and with each other one how long a chunk is.
+/// The first byte of the first line is the size limit, each other byte the length of a chunk. The
+/// rest of the input is the stream.
 pub(crate) fn event_stream(data: &[u8]) {
     let (control, stream) = split_control(data);
     let (limit, sizes) = match control {
@@ -35,7 +35,7 @@ fn chunks<'a>(mut stream: &'a [u8], sizes: &[u8]) -> Vec<&'a [u8]> {
         if stream.is_empty() {
             break;
         }
-        // An empty chunk now and then, but not for ever.
+        // An empty chunk occasionally, but not endlessly.
         let size = usize::from(size) + usize::from(chunks.len() % 7 == 0);
         let (chunk, rest) = stream.split_at(size.min(stream.len()));
         chunks.push(chunk);
@@ -64,8 +64,8 @@ fn read<'a>(limit: usize, chunks: impl IntoIterator<Item = &'a [u8]>) -> Read {
     (events, None)
 }
 
-/// WHATWG HTML § 9.2.6, read line by line, with a bound on what has to be held of a block: from the
-/// line on in which it first says something.
+/// A line-by-line parser by WHATWG HTML § 9.2.6. The limit applies to a block from its first field
+/// on.
 fn expected(limit: usize, stream: &[u8]) -> Read {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     let mut events = Vec::new();

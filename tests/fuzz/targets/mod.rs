@@ -1,5 +1,5 @@
-//! What is fuzzed, and what must hold for any bytes. A target is one plain function that panics when
-//! something does not hold; the test beside it and the fuzzer in `fuzz/` run the same ones.
+//! The fuzz targets. A target is a function that panics if a property fails for some bytes. This
+//! test and the fuzzer in `fuzz/` run the same targets.
 
 mod challenge;
 mod configuration;
@@ -14,10 +14,10 @@ pub(crate) use envelope::envelope;
 pub(crate) use event_stream::event_stream;
 pub(crate) use splice::splice;
 
-/// Something that takes any bytes, and panics when what it promises does not hold.
+/// A function that accepts any bytes and panics if a property fails.
 pub(crate) type Target = fn(&[u8]);
 
-/// Every target, under the name of its corpus.
+/// All targets by the names of their corpora.
 pub(crate) const TARGETS: [(&str, Target); 5] = [
     ("challenge", challenge),
     ("configuration", configuration),
@@ -26,7 +26,7 @@ pub(crate) const TARGETS: [(&str, Target); 5] = [
     ("splice", splice),
 ];
 
-/// The first line of an input, which says what is done with the rest; without one there is no rest.
+/// Splits the first line, which controls the test, from the rest of the input.
 fn split_control(data: &[u8]) -> (&[u8], &[u8]) {
     match data.iter().position(|&byte| byte == b'\n') {
         Some(end) => (&data[..end], &data[end + 1..]),

@@ -1,12 +1,12 @@
-//! JSON as serde_json reads it: what ours is compared with.
+//! JSON as serde_json parses it: the reference for our parser.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The key, decoded, where a lone surrogate may stand in three bytes that are no UTF-8; and the
-/// value as written.
+/// The decoded key and the raw value. A lone surrogate in the key is three bytes that are not
+/// UTF-8.
 pub(super) type Entry<'a> = (Vec<u8>, &'a [u8]);
 
 /// Whether a text is JSON: one value, and white space around it.
@@ -15,7 +15,7 @@ pub(super) fn is_json(text: &[u8]) -> bool {
     text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
-/// The members of an object in their order; `None` for what is no object.
+/// The members of an object in order; `None` if the text is no object.
 pub(super) fn object(text: &[u8]) -> Option<Vec<Entry<'_>>> {
     if !is_json(text) || text.trim_ascii_start().first() != Some(&b'{') {
         return None;

@@ -1,4 +1,4 @@
-//! Splices: members are found as written, and what is not told of comes out as it went in.
+//! Splices: members are found as written, and all other bytes stay unchanged.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use mcp_manifold::wire::{Member, Splice};
 use super::oracle::{self, Entry};
 use super::split_control;
 
-/// What is put in the place of values.
+/// Replacement values.
 const VALUES: [&str; 6] = [
     "null",
     "-0.0",
@@ -18,8 +18,8 @@ const VALUES: [&str; 6] = [
     "{\"a\":{\"b\":1}}",
 ];
 
-/// The rest of the input is a text, the first line says what is changed in it: a byte for each
-/// member, and in turn a byte for each end of a range.
+/// The first line selects changes of the text in the rest: a byte per member, or a byte per end of
+/// a range.
 pub(crate) fn splice(data: &[u8]) {
     let (control, text) = split_control(data);
     check_scan(text);
@@ -30,7 +30,7 @@ pub(crate) fn splice(data: &[u8]) {
     }
 }
 
-/// Whatever the text, members are within it, in order, and come to an end.
+/// Asserts that the members of any text are within it, in order, and finite.
 fn check_scan(text: &[u8]) {
     let mut at = 0;
     for member in members(text) {
@@ -44,7 +44,7 @@ fn check_scan(text: &[u8]) {
     }
 }
 
-/// Any ranges, also those that overlap or are none: of what can't be put in, nothing is.
+/// Asserts that valid ranges are replaced, and invalid or overlapping ones ignored.
 fn check_ranges(control: &[u8], text: &[u8]) {
     let mut edits: Vec<(Range<usize>, &[u8])> = Vec::new();
     for (ends, value) in control.chunks_exact(2).zip(VALUES.iter().cycle()) {
@@ -67,7 +67,7 @@ fn check_ranges(control: &[u8], text: &[u8]) {
     assert_eq!(splice.finish(), expected);
 }
 
-/// The members of a JSON text are those that serde_json finds, and so are those of its members.
+/// Asserts that the members of a JSON text, at every depth, are those that serde_json finds.
 fn check_object(text: &[u8], depth: usize) {
     let object = oracle::object(text).unwrap_or_default();
     let found: Vec<_> = members(text).collect();
@@ -98,7 +98,7 @@ fn check_member(member: &Member<'_>, key: &[u8], value: &[u8]) {
     }
 }
 
-/// Values replaced, members removed and members added, all at once.
+/// Replaces, removes and adds members at once.
 fn check_edits(control: &[u8], text: &[u8]) {
     let Some(object) = oracle::object(text) else {
         let mut splice = Splice::new(text);
@@ -107,12 +107,12 @@ fn check_edits(control: &[u8], text: &[u8]) {
         assert_eq!(splice.finish(), text, "there is no object to change");
         return;
     };
-    let told = |at: usize| control.get(at).copied().unwrap_or_default();
-    let replaced = |at| VALUES[usize::from(told(at) / 4) % VALUES.len()];
+    let choice = |at: usize| control.get(at).copied().unwrap_or_default();
+    let replaced = |at| VALUES[usize::from(choice(at) / 4) % VALUES.len()];
     let mut splice = Splice::new(text);
     let mut expected: Vec<Entry<'_>> = Vec::new();
     for (at, (member, (key, value))) in members(text).zip(object).enumerate() {
-        match told(at) % 4 {
+        match choice(at) % 4 {
             1 => {
                 splice.replace(member.span(), replaced(at).as_bytes());
                 expected.push((key, replaced(at).as_bytes()));
@@ -123,11 +123,11 @@ fn check_edits(control: &[u8], text: &[u8]) {
     }
     let mut at = 0..;
     splice.remove_members(0..text.len(), |_| {
-        at.next().is_some_and(|at| told(at) % 4 == 2)
+        at.next().is_some_and(|at| choice(at) % 4 == 2)
     });
     let count = at.start;
-    // One that is there has to stay.
-    if told(count) % 2 == 1 && (count == 0 || !expected.is_empty()) {
+    // An existing member must stay.
+    if choice(count) % 2 == 1 && (count == 0 || !expected.is_empty()) {
         splice.add_members(0..text.len(), "\"x\":[ ],\"y\":{\"x\":1}");
         let added: [Entry<'_>; 2] = [(b"x".to_vec(), b"[ ]"), (b"y".to_vec(), b"{\"x\":1}")];
         expected.splice(0..0, added);

@@ -35,7 +35,7 @@ async fn slow_client_is_disconnected() {
     let mut client = RawClient::sending(address(&callback), "GET /callback?co").await;
     let mut reply = Vec::new();
     tokio::select! {
-        _ = callback.next_request() => panic!("half an answer arrived"),
+        _ = callback.next_request() => panic!("half a request arrived"),
         end = within("the end", client.0.read_to_end(&mut reply)) => assert_eq!(end.unwrap(), 0),
     }
 }
@@ -57,7 +57,7 @@ async fn oversized_request_head_is_rejected_with_a_reason() {
         char::from(start).to_string() + &client.reply().await
     };
     let reply = tokio::select! {
-        _ = callback.next_request() => panic!("too large a head arrived"),
+        _ = callback.next_request() => panic!("an oversized request arrived"),
         reply = within("a reply", reading) => reply,
     };
     assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");

@@ -79,12 +79,12 @@ async fn run(role: &str) -> (Vec<String>, Output) {
     let pipe = pipe.read_write(true).open_receiver(&says).unwrap();
     let mut child = another_process(role);
     child.env("PATH", folder.path()).env("OPENER_SAYS", &says);
-    let output = within("the other process", child.output()).await.unwrap();
+    let output = within("the child process", child.output()).await.unwrap();
     let mut lines = BufReader::new(pipe).lines();
     let mut arguments = Vec::new();
     if output.status.success() {
         for _ in 0..2 {
-            let line = within("what the opener says", lines.next_line()).await;
+            let line = within("the lines of the opener", lines.next_line()).await;
             arguments.push(line.unwrap().unwrap());
         }
     }
@@ -134,7 +134,7 @@ async fn url_that_no_program_opens_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let mut child = another_process("helpless");
     let output = within(
-        "the other process",
+        "the child process",
         child.env("PATH", folder.path()).output(),
     )
     .await;

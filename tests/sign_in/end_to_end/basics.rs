@@ -60,7 +60,7 @@ async fn token_expired_before_start_is_renewed_without_a_sign_in(kind: Kind) {
     search(&mut client).await;
     assert_eq!(setup.refreshes(), 1);
     assert_eq!(setup.login_requests(), login);
-    assert_eq!(setup.upstream.refused(), refused, "the old one was sent");
+    assert_eq!(setup.upstream.refused(), refused, "the old token was sent");
     assert_eq!(setup.pages().await, 1);
     setup.assert_clean();
 }

@@ -247,5 +247,5 @@ async fn repeatedly_rejected_token_ends_in_a_clear_error() {
     client.close().await;
     assert_eq!(setup.pages().await, 1);
     assert!(refusals.load(Ordering::Relaxed) < 20, "{refusals:?}");
-    assert_eq!(setup.refreshes(), 0, "it was new");
+    assert_eq!(setup.refreshes(), 0, "the token was new");
 }

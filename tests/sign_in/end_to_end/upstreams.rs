@@ -56,7 +56,7 @@ async fn token_is_sent_only_to_the_upstream_it_was_issued_for() {
         tokens.retain(|token| !token.is_empty());
         assert_eq!(tokens.len(), 2, "one from the login, one from the renewal");
         for token in tokens {
-            assert!(seen.insert(token), "it was sent to another");
+            assert!(seen.insert(token), "the token was sent to another upstream");
         }
     }
     assert_eq!((server.reuses(), server.refusals()), (0, vec![]));

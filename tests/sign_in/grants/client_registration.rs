@@ -80,7 +80,11 @@ async fn registration_response_may_have_empty_members() {
         (client.client_id.as_str(), client.client_secret),
         ("c", None)
     );
-    assert_eq!(client.issuer, setup.server.issuer(), "not who it says");
+    assert_eq!(
+        client.issuer,
+        setup.server.issuer(),
+        "the issuer of the discovery"
+    );
 }
 
 #[tokio::test]

@@ -160,7 +160,7 @@ async fn enterprise_grant_exchanges_an_id_token() {
         .jwt_bearer(&elsewhere, None, setup.resource())
         .await;
     assert!(matches!(refused, Err(TokenError::InvalidGrant { .. })));
-    let other = Secret::new(provider.id_token("somebody-else"));
+    let other = Secret::new(provider.id_token("another-client"));
     let other = Enterprise {
         idp_id_token: other,
         ..user.clone()

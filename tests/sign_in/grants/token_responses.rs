@@ -20,7 +20,11 @@ async fn refresh_with(
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains("secret"), "{shown}");
     }
-    assert_eq!(setup.server.count(Part::Token), 1, "nothing is sent twice");
+    assert_eq!(
+        setup.server.count(Part::Token),
+        1,
+        "the request is sent once"
+    );
     answer
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mcp_manifold::oauth::{LockKind, Swap, Timestamp, Tokens, Version};
 
 use super::token_server::Caller;
-use super::{docs, refresh_token, succeeded, tokens};
+use super::{docs, done, refresh_token, tokens};
 
 /// The timeout of a hanging test; longer than any test takes.
 pub(crate) const GUARD: Duration = Duration::from_secs(30);
@@ -119,14 +119,14 @@ async fn child_process() {
 }
 
 async fn count(home: &Path, times: u64) {
-    let record_file = docs(home).tokens();
+    let stored = docs(home).tokens();
     for _ in 0..times {
-        let mut seen = record_file.load().await.unwrap();
+        let mut seen = stored.load().await.unwrap();
         loop {
             let mut record = seen.record.unwrap_or_else(|| tokens("r"));
             let count = record.expires_at.map_or(0, |count| count.0 + 1);
             record.expires_at = Some(Timestamp(count));
-            match record_file.replace(seen.version, record).await.unwrap() {
+            match stored.replace(seen.version, record).await.unwrap() {
                 Swap::Done(_) => break,
                 Swap::Conflict(there) => seen = there,
             }
@@ -136,7 +136,7 @@ async fn count(home: &Path, times: u64) {
 
 async fn refresh(home: &Path, times: u64, authority: SocketAddr) {
     let store = docs(home);
-    let record_file = store.tokens();
+    let stored = store.tokens();
     let mut caller = Caller::connect(authority);
     let ended = |tokens: &Option<Tokens>, now| {
         let tokens = tokens.as_ref().unwrap();
@@ -144,18 +144,18 @@ async fn refresh(home: &Path, times: u64, authority: SocketAddr) {
     };
     for now in 1..=times {
         caller.wait_for_the_others();
-        if !ended(&record_file.load().await.unwrap().record, now) {
+        if !ended(&stored.load().await.unwrap().record, now) {
             continue;
         }
         let _lock = store.lock(LockKind::Refresh, GUARD).await.unwrap();
-        let seen = record_file.load().await.unwrap();
+        let seen = stored.load().await.unwrap();
         if !ended(&seen.record, now) {
             continue;
         }
         let renewed = caller.refresh(refresh_token(&seen));
         let mut record = tokens(&renewed);
         record.expires_at = Some(Timestamp(now + 1));
-        succeeded(record_file.replace(seen.version, record).await.unwrap());
+        done(stored.replace(seen.version, record).await.unwrap());
     }
 }
 
@@ -166,22 +166,22 @@ async fn hold(home: &Path) {
 }
 
 async fn write(home: &Path) {
-    let record_file = docs(home).tokens();
-    let mut version = record_file.load().await.unwrap().version;
+    let stored = docs(home).tokens();
+    let mut version = stored.load().await.unwrap().version;
     loop {
-        let swap = record_file.replace(version, tokens("r")).await.unwrap();
-        version = succeeded(swap).version;
+        let swap = stored.replace(version, tokens("r")).await.unwrap();
+        version = done(swap).version;
         eprintln!("written");
     }
 }
 
 async fn read_and_write(home: &Path) {
-    let record_file = docs(home).tokens();
-    match record_file.load().await {
+    let stored = docs(home).tokens();
+    match stored.load().await {
         Ok(seen) => eprintln!("read {}", seen.record.is_some()),
         Err(error) => eprintln!("{error}"),
     }
-    match record_file.replace(Version::NONE, tokens("r")).await {
+    match stored.replace(Version::NONE, tokens("r")).await {
         Ok(swap) => eprintln!("written {}", matches!(swap, Swap::Done(_))),
         Err(error) => eprintln!("{error}"),
     }

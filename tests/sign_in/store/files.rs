@@ -8,75 +8,58 @@ use mcp_manifold::disk::DiskError;
 use mcp_manifold::oauth::{LockKind, StoreError, Version};
 use serde_json::{Value, json};
 
-use super::{conflict, docs, refresh_token, store, store_tokens, stored_tokens, succeeded, tokens};
+use super::{conflict, docs, done, refresh_token, store, store_tokens, stored_tokens, tokens};
 
 #[tokio::test]
 async fn record_is_stored_replaced_and_removed() {
     let home = tempfile::tempdir().unwrap();
-    let record_file = docs(home.path()).tokens();
-    let nothing = record_file.load().await.unwrap();
+    let stored = docs(home.path()).tokens();
+    let nothing = stored.load().await.unwrap();
     assert_eq!((&nothing.record, nothing.version), (&None, Version::NONE));
-    assert!(!home.path().join("oauth").exists(), "reading makes nothing");
+    assert!(
+        !home.path().join("oauth").exists(),
+        "reading creates nothing"
+    );
 
-    let first = succeeded(
-        record_file
-            .replace(Version::NONE, tokens("r1"))
-            .await
-            .unwrap(),
-    );
+    let first = done(stored.replace(Version::NONE, tokens("r1")).await.unwrap());
     assert!(!nothing.is_current() && first.is_current());
-    let second = succeeded(
-        record_file
-            .replace(first.version, tokens("r2"))
-            .await
-            .unwrap(),
-    );
+    let second = done(stored.replace(first.version, tokens("r2")).await.unwrap());
     assert!(!first.is_current() && second.is_current());
-    let loaded = record_file.load().await.unwrap();
+    let loaded = stored.load().await.unwrap();
     assert_eq!(loaded.record, Some(tokens("r2")));
     assert_eq!(loaded.version, second.version);
     assert!(loaded.is_current());
 
-    let gone = succeeded(record_file.remove(loaded.version).await.unwrap());
+    let gone = done(stored.remove(loaded.version).await.unwrap());
     assert!(!loaded.is_current() && gone.is_current());
-    assert_eq!(record_file.load().await.unwrap().record, None);
+    assert_eq!(stored.load().await.unwrap().record, None);
 }
 
 #[tokio::test]
 async fn change_from_a_stale_version_is_rejected() {
-    let (_home, record_file, first) = stored_tokens().await;
-    let second = succeeded(
-        record_file
-            .replace(first.version, tokens("r2"))
-            .await
-            .unwrap(),
-    );
+    let (_home, stored, first) = stored_tokens().await;
+    let second = done(stored.replace(first.version, tokens("r2")).await.unwrap());
 
     for stale in [Version::NONE, first.version] {
-        let there = conflict(record_file.replace(stale, tokens("stale")).await.unwrap());
+        let there = conflict(stored.replace(stale, tokens("stale")).await.unwrap());
         assert_eq!(
             refresh_token(&there),
             "r2",
             "the conflict returns the current state"
         );
-        let there = conflict(record_file.remove(stale).await.unwrap());
+        let there = conflict(stored.remove(stale).await.unwrap());
         assert_eq!(there.version, second.version);
     }
-    assert_eq!(refresh_token(&record_file.load().await.unwrap()), "r2");
+    assert_eq!(refresh_token(&stored.load().await.unwrap()), "r2");
 }
 
 #[tokio::test]
 async fn login_after_a_removal_has_another_version() {
-    let (_home, record_file, first) = stored_tokens().await;
-    let gone = succeeded(record_file.remove(first.version).await.unwrap());
-    succeeded(
-        record_file
-            .replace(gone.version, tokens("r2"))
-            .await
-            .unwrap(),
-    );
+    let (_home, stored, first) = stored_tokens().await;
+    let gone = done(stored.remove(first.version).await.unwrap());
+    done(stored.replace(gone.version, tokens("r2")).await.unwrap());
 
-    let there = conflict(record_file.remove(first.version).await.unwrap());
+    let there = conflict(stored.remove(first.version).await.unwrap());
     assert_eq!(refresh_token(&there), "r2");
 }
 
@@ -88,7 +71,7 @@ async fn login_files_are_at_the_documented_paths() {
     let client =
         json!({"issuer": "https://id.example.com", "client_id": "c", "client_secret": "s"});
     let client = serde_json::from_value(client).unwrap();
-    succeeded(store.client().replace(Version::NONE, client).await.unwrap());
+    done(store.client().replace(Version::NONE, client).await.unwrap());
 
     let read = |file: &str| -> Value {
         let text = fs::read_to_string(home.path().join("oauth/docs").join(file)).unwrap();
@@ -105,16 +88,16 @@ async fn login_files_are_at_the_documented_paths() {
 
 #[tokio::test]
 async fn unknown_members_survive_a_refresh() {
-    let (home, record_file, _) = stored_tokens().await;
+    let (home, stored, _) = stored_tokens().await;
     let path = home.path().join("oauth/docs/tokens.json");
     let mut text: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     text["from_the_future"] = json!({"a": [1, null, "x"]});
     fs::write(&path, text.to_string()).unwrap();
 
-    let loaded = record_file.load().await.unwrap();
+    let loaded = stored.load().await.unwrap();
     let mut record = loaded.record.unwrap();
     record.scope = None;
-    succeeded(record_file.replace(loaded.version, record).await.unwrap());
+    done(stored.replace(loaded.version, record).await.unwrap());
     let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(written["from_the_future"], text["from_the_future"]);
 }
@@ -123,7 +106,7 @@ async fn unknown_members_survive_a_refresh() {
 async fn login_of_another_url_is_ignored_and_replaceable() {
     let home = tempfile::tempdir().unwrap();
     let theirs = docs(home.path()).tokens();
-    succeeded(
+    done(
         theirs
             .replace(Version::NONE, tokens("theirs"))
             .await
@@ -136,13 +119,13 @@ async fn login_of_another_url_is_ignored_and_replaceable() {
     let found = ours.load().await.unwrap();
     assert_eq!(found.record, None);
     assert_ne!(found.version, Version::NONE);
-    succeeded(ours.replace(found.version, tokens("ours")).await.unwrap());
+    done(ours.replace(found.version, tokens("ours")).await.unwrap());
     assert_eq!(refresh_token(&ours.load().await.unwrap()), "ours");
 }
 
 #[tokio::test]
 async fn damaged_file_is_named_and_kept() {
-    let (home, record_file, first) = stored_tokens().await;
+    let (home, stored, first) = stored_tokens().await;
     let path = home.path().join("oauth/docs/tokens.json");
     let whole = fs::read_to_string(&path).unwrap();
 
@@ -156,12 +139,12 @@ async fn damaged_file_is_named_and_kept() {
         cut,
     ] {
         fs::write(&path, damaged).unwrap();
-        let load = record_file.load().await.unwrap_err();
-        let replace = record_file
+        let load = stored.load().await.unwrap_err();
+        let replace = stored
             .replace(first.version, tokens("r2"))
             .await
             .unwrap_err();
-        let remove = record_file.remove(first.version).await.unwrap_err();
+        let remove = stored.remove(first.version).await.unwrap_err();
         for error in [load, replace, remove] {
             assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
             let text = error.to_string();
@@ -173,25 +156,15 @@ async fn damaged_file_is_named_and_kept() {
         assert_eq!(fs::read_to_string(&path).unwrap(), damaged);
     }
     fs::remove_file(&path).unwrap();
-    succeeded(
-        record_file
-            .replace(Version::NONE, tokens("r2"))
-            .await
-            .unwrap(),
-    );
+    done(stored.replace(Version::NONE, tokens("r2")).await.unwrap());
 }
 
 #[tokio::test]
 async fn unfinished_temporary_file_is_ignored() {
-    let (home, record_file, first) = stored_tokens().await;
+    let (home, stored, first) = stored_tokens().await;
     fs::write(home.path().join("oauth/docs/tokens.new"), "{\"gener").unwrap();
-    assert_eq!(refresh_token(&record_file.load().await.unwrap()), "r1");
-    succeeded(
-        record_file
-            .replace(first.version, tokens("r2"))
-            .await
-            .unwrap(),
-    );
+    assert_eq!(refresh_token(&stored.load().await.unwrap()), "r1");
+    done(stored.replace(first.version, tokens("r2")).await.unwrap());
     assert!(!home.path().join("oauth/docs/tokens.new").exists());
 }
 
@@ -219,7 +192,7 @@ async fn lock_excludes_tasks_of_the_same_process() {
     );
     assert!(error.to_string().contains("login.lock"), "{error}");
     let other = store.try_lock(LockKind::Refresh).await.unwrap();
-    assert!(other.is_some(), "a login keeps nobody from refreshing");
+    assert!(other.is_some(), "a login does not block a refresh");
     drop(held);
     assert!(store.try_lock(LockKind::Login).await.unwrap().is_some());
 }
@@ -259,19 +232,9 @@ mod unix {
         let home = tempfile::tempdir().unwrap();
         let root = home.path().join("deep/home");
         let store = docs(&root);
-        let record_file = store.tokens();
-        let first = succeeded(
-            record_file
-                .replace(Version::NONE, tokens("r1"))
-                .await
-                .unwrap(),
-        );
-        succeeded(
-            record_file
-                .replace(first.version, tokens("r2"))
-                .await
-                .unwrap(),
-        );
+        let stored = store.tokens();
+        let first = done(stored.replace(Version::NONE, tokens("r1")).await.unwrap());
+        done(stored.replace(first.version, tokens("r2")).await.unwrap());
         let _lock = store.lock(LockKind::Refresh, Duration::ZERO).await.unwrap();
 
         let mut files = 0;
@@ -293,21 +256,16 @@ mod unix {
 
     #[tokio::test]
     async fn readable_files_are_made_private() {
-        let (home, record_file, first) = stored_tokens().await;
+        let (home, stored, first) = stored_tokens().await;
         let folder = home.path().join("oauth/docs");
         let file = folder.join("tokens.json");
         set_mode(home.path(), 0o755);
         set_mode(&folder, 0o755);
         set_mode(&file, 0o644);
 
-        record_file.load().await.unwrap();
+        stored.load().await.unwrap();
         assert_eq!(mode(&file), 0o600);
-        succeeded(
-            record_file
-                .replace(first.version, tokens("r2"))
-                .await
-                .unwrap(),
-        );
+        done(stored.replace(first.version, tokens("r2")).await.unwrap());
         assert_eq!(mode(&folder), 0o700);
         assert_eq!(mode(home.path()), 0o755, "the user's own choice");
     }

@@ -52,7 +52,7 @@ fn refresh_token(snapshot: &Snapshot<Tokens>) -> &str {
 }
 
 /// Returns the state after a change that must have succeeded.
-fn succeeded<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
+fn done<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     match swap {
         Swap::Done(snapshot) => snapshot,
         Swap::Conflict(there) => panic!("lost against {there:?}"),
@@ -67,13 +67,11 @@ fn conflict<T: std::fmt::Debug>(swap: Swap<T>) -> Snapshot<T> {
     }
 }
 
-/// Stores tokens with this refresh token where there are none. Returns the new state.
+/// Stores the first tokens, with this refresh token. Returns the new state.
 async fn store_tokens(store: &Store, refresh_token: &str) -> Snapshot<Tokens> {
-    let record_file = store.tokens();
-    let swap = record_file
-        .replace(Version::NONE, tokens(refresh_token))
-        .await;
-    succeeded(swap.unwrap())
+    let stored = store.tokens();
+    let swap = stored.replace(Version::NONE, tokens(refresh_token)).await;
+    done(swap.unwrap())
 }
 
 /// A home directory, its token file, and the state after `r1` was stored.

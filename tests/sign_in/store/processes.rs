@@ -4,7 +4,7 @@
 use mcp_manifold::oauth::{LockKind, Timestamp, Version};
 
 use super::child::{GUARD, Process, Role};
-use super::{docs, refresh_token, succeeded, token_server, tokens};
+use super::{docs, done, refresh_token, token_server, tokens};
 
 /// A common number of processes: two for each of two windows.
 const PROCESSES: usize = 4;
@@ -36,10 +36,10 @@ async fn no_update_of_any_process_is_lost() {
 async fn ten_expiries_cause_ten_refreshes_in_all_processes() {
     const TIMES: u64 = 10;
     let home = tempfile::tempdir().unwrap();
-    let record_file = docs(home.path()).tokens();
+    let stored = docs(home.path()).tokens();
     let mut first = tokens("r0");
     first.expires_at = Some(Timestamp(1));
-    succeeded(record_file.replace(Version::NONE, first).await.unwrap());
+    done(stored.replace(Version::NONE, first).await.unwrap());
 
     let (address, seen) = token_server::start(PROCESSES);
     let all: Vec<_> = (0..PROCESSES)
@@ -49,7 +49,7 @@ async fn ten_expiries_cause_ten_refreshes_in_all_processes() {
         let ended = process.end();
         assert!(ended.success(), "{}", process.next_line());
     }
-    let last = record_file.load().await.unwrap();
+    let last = stored.load().await.unwrap();
     assert_eq!(refresh_token(&last), format!("r{TIMES}"));
     let seen = seen.lock().unwrap();
     assert_eq!(seen.reused, Vec::<String>::new());
@@ -75,21 +75,16 @@ async fn lock_of_a_killed_process_is_released() {
 #[tokio::test]
 async fn process_killed_while_writing_damages_no_file() {
     let home = tempfile::tempdir().unwrap();
-    let record_file = docs(home.path()).tokens();
+    let stored = docs(home.path()).tokens();
     for _ in 0..10 {
         let mut writer = Process::start(home.path(), Role::Write);
         for _ in 0..3 {
             assert_eq!(writer.next_line(), "written");
         }
         writer.kill();
-        let seen = record_file.load().await.unwrap();
+        let seen = stored.load().await.unwrap();
         assert_eq!(refresh_token(&seen), "r");
-        succeeded(
-            record_file
-                .replace(seen.version, tokens("r"))
-                .await
-                .unwrap(),
-        );
+        done(stored.replace(seen.version, tokens("r")).await.unwrap());
     }
 }
 
@@ -110,7 +105,7 @@ mod unix {
     /// This program, to run without root's permissions. As root, runs a copy in a folder that other
     /// users can read.
     fn without_rights(folder: &Path) -> Command {
-        const NOBODY: u32 = 65534;
+        const UNPRIVILEGED: u32 = 65534;
         let program = std::env::current_exe().unwrap();
         if fs::metadata(folder).unwrap().uid() != 0 {
             return Command::new(program);
@@ -119,7 +114,7 @@ mod unix {
         fs::copy(program, &copy).unwrap();
         set_mode(&copy, 0o755);
         let mut command = Command::new(copy);
-        command.uid(NOBODY).gid(NOBODY).current_dir("/");
+        command.uid(UNPRIVILEGED).gid(UNPRIVILEGED).current_dir("/");
         command
     }
 
@@ -144,13 +139,8 @@ mod unix {
         let folder = tempfile::tempdir().unwrap();
         set_mode(folder.path(), 0o755);
         let home = folder.path().join("home");
-        let record_file = docs(&home).tokens();
-        succeeded(
-            record_file
-                .replace(Version::NONE, tokens("r"))
-                .await
-                .unwrap(),
-        );
+        let stored = docs(&home).tokens();
+        done(stored.replace(Version::NONE, tokens("r")).await.unwrap());
         for path in ["", "oauth", "oauth/docs"] {
             set_mode(&home.join(path), 0o555);
         }

@@ -74,7 +74,10 @@ impl Caller {
         writeln!(self.0.get_ref(), "{question}").unwrap();
         let mut answer = String::new();
         self.0.read_line(&mut answer).unwrap();
-        assert!(answer.ends_with('\n'), "the authority is gone");
+        assert!(
+            answer.ends_with('\n'),
+            "the token server closed the connection"
+        );
         answer.trim_end().to_owned()
     }
 }

@@ -1,4 +1,4 @@
-//! The authorization code: what is asked of the request for it, of the redirect, of the exchange.
+//! The authorization code grant: checks of the request, the redirect and the exchange.
 
 use serde_json::json;
 
@@ -92,10 +92,10 @@ async fn invalid_authorization_request_is_rejected() {
     let slash = format!("{}/", setup.upstream.url());
     let back = setup.back(&good().with("resource", slash.as_str())).await;
     assert_eq!(back["error"], "invalid_target");
-    // Who cannot be trusted with an answer gets none.
+    // Without a trusted redirect URI there is no redirect.
     for request in [
         good().with("client_id", None),
-        good().with("client_id", "nobody"),
+        good().with("client_id", "unknown"),
         good().with("redirect_uri", None),
         good().and("scope", "read"),
     ] {
@@ -163,7 +163,7 @@ async fn invalid_code_exchange_is_rejected() {
         ),
         ("redirect_uri", None, "invalid_grant"),
         ("client_id", Some("other"), "invalid_grant"),
-        ("code", Some("code-of-nobody"), "invalid_grant"),
+        ("code", Some("unknown-code"), "invalid_grant"),
         ("code_verifier", None, "invalid_request"),
         ("code", None, "invalid_request"),
         ("resource", None, "invalid_target"),
@@ -180,7 +180,7 @@ async fn invalid_code_exchange_is_rejected() {
         let answer = setup.token(&good.clone().with(name, value)).await;
         let got = (answer.status, answer.error());
         assert_eq!(got, (400, error), "{name}: {value:?}");
-        // One attempt with the code is all there is, whatever was wrong with it.
+        // An attempt that fails with a well-formed request of the client spends the code.
         let spent = at < 5;
         let again = setup.token(&good).await;
         assert_eq!(again.error() == "invalid_grant", spent, "{name}: {value:?}");

@@ -1,4 +1,4 @@
-//! Who a client is: registration, documents, and the ways to authenticate.
+//! Clients: registration, metadata documents, and authentication methods.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -38,7 +38,7 @@ fn native_with(changes: Value) -> Value {
     metadata
 }
 
-/// The parameters with which a person comes back who was sent by `client` for these scopes.
+/// The parameters of the callback after a request of `client` for these scopes.
 async fn sent_by(setup: &Setup, client: &str, scopes: &str) -> Value {
     let request = setup.request(scopes).with("client_id", client);
     setup.back(&request).await
@@ -161,7 +161,7 @@ fn claims(id: &str, audience: &str) -> Value {
     json!({"iss": id, "sub": id, "aud": audience, "exp": now + 60, "jti": unique})
 }
 
-async fn request_token(setup: &Setup, (header, form): &(String, Form)) -> Answer {
+async fn post_form(setup: &Setup, (header, form): &(String, Form)) -> Answer {
     let header = Some(("authorization", header.as_str())).filter(|(_, value)| !value.is_empty());
     let headers: Vec<_> = header.into_iter().collect();
     post(&setup.server.url_of("/token"), &headers, form).await
@@ -179,7 +179,7 @@ async fn client_credentials_require_client_authentication() {
     let setup = setup(builder).await;
     for (registered, id) in ["none", "basic", "post", "jwt"].into_iter().enumerate() {
         for (used, way) in credentials(&setup, id, &key).iter().enumerate() {
-            let answer = request_token(&setup, way).await;
+            let answer = post_form(&setup, way).await;
             let expected = match used == registered {
                 true if id == "none" => (400, "unauthorized_client"),
                 true => (200, ""),
@@ -192,13 +192,10 @@ async fn client_credentials_require_client_authentication() {
     }
     let ways = credentials(&setup, "post", &key);
     let wrong = ways[2].1.clone().with("client_secret", "guess");
-    let answer = request_token(&setup, &(String::new(), wrong)).await;
+    let answer = post_form(&setup, &(String::new(), wrong)).await;
     assert_eq!(answer.error(), "invalid_client");
     let both = (ways[1].0.clone(), ways[2].1.clone());
-    assert_eq!(
-        request_token(&setup, &both).await.error(),
-        "invalid_request"
-    );
+    assert_eq!(post_form(&setup, &both).await.error(), "invalid_request");
     assert!(setup.server.secrets().contains(&secret.to_owned()));
 }
 
@@ -215,7 +212,7 @@ async fn client_assertion_is_checked_in_every_claim() {
     let form = credentials(&setup, "jwt", &key).remove(0).1;
     let answer = async |assertion: &str| {
         let form = asserted(form.clone(), assertion);
-        let answer = request_token(&setup, &(String::new(), form)).await;
+        let answer = post_form(&setup, &(String::new(), form)).await;
         (answer.status, answer.error().to_owned())
     };
     let good = claims("jwt", &here);
@@ -250,7 +247,7 @@ async fn client_assertion_is_checked_in_every_claim() {
     let form = form.with("client_id", "rsa");
     let signed = asserted(form, &rsa.sign(&claims("rsa", &here)));
     assert_eq!(
-        request_token(&setup, &(String::new(), signed)).await.status,
+        post_form(&setup, &(String::new(), signed)).await.status,
         200
     );
 }

@@ -1,4 +1,4 @@
-//! What a test can do to a running server: hold it, break it, lose what it says.
+//! Controls of a running server: hold requests, fail, lose responses.
 
 use crate::kit::oauth::raw_client::{get, setup};
 use testkit::oauth::{self, Part};
@@ -18,7 +18,7 @@ async fn requests_are_held_until_the_gate_opens() {
         setup.server.revoke_all();
         gate.open();
     };
-    // Nothing was done about it before the gate opened: the revocation came first.
+    // The request was not processed before the gate opened: the revocation was first.
     let (answer, ()) = within("both", futures_util::future::join(answer, came)).await;
     assert_eq!(answer.error(), "invalid_grant");
 }

@@ -1,4 +1,4 @@
-//! The device grant: a person answers elsewhere, and the client asks until then, not too often.
+//! The device authorization grant: the client polls until the user responds.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ async fn invalid_device_request_is_rejected() {
     let strict = setup(server(0).client(browser_only).client(client("other"))).await;
     for (name, value, error) in [
         ("client_id", None, "invalid_request"),
-        ("client_id", Some("nobody"), "invalid_client"),
+        ("client_id", Some("unknown"), "invalid_client"),
         ("client_id", Some("web"), "unauthorized_client"),
         ("resource", None, "invalid_target"),
         ("scope", Some("admin"), "invalid_scope"),
@@ -97,7 +97,7 @@ async fn invalid_device_request_is_rejected() {
     for (name, value, error) in [
         ("client_id", Some("other"), "invalid_grant"),
         ("resource", None, "invalid_target"),
-        ("device_code", Some("device-of-nobody"), "invalid_grant"),
+        ("device_code", Some("unknown-device"), "invalid_grant"),
     ] {
         let answer = strict.token(&poll.clone().with(name, value)).await;
         assert_eq!(answer.error(), error, "{name}: {value:?}");

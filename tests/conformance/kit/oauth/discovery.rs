@@ -1,4 +1,4 @@
-//! Where the documents are, and what they say.
+//! Metadata documents: their URLs and contents.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The tests' authorization server refuses what it must, asked by a plain client.
+//! Tests of the test authorization server, with a plain client.
 
 mod authorization_code;
 mod client_registration;

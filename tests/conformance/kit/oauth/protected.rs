@@ -1,4 +1,4 @@
-//! A protected upstream: whom it lets in, and what it says to the others.
+//! A protected upstream: accepted tokens and challenges.
 
 use serde_json::json;
 
@@ -42,7 +42,7 @@ async fn token_is_accepted_by_its_own_upstream_while_valid() {
     let lower = good.to_lowercase();
     for (upstream, authorization) in [
         (&other, good.as_str()),
-        (&setup.upstream, "Bearer of-nobody"),
+        (&setup.upstream, "Bearer unknown"),
         (&setup.upstream, login.text("access_token")),
         (&setup.upstream, login.text("refresh_token")),
         (&setup.upstream, &lower),
@@ -69,7 +69,7 @@ async fn token_is_accepted_by_its_own_upstream_while_valid() {
     assert_eq!(setup.upstream.calls().len(), 2);
     let refused = setup.upstream.refused();
     let token = |header: &str| header["Bearer ".len()..].to_owned();
-    assert_eq!(refused.first(), Some(&(401, "of-nobody".to_owned())));
+    assert_eq!(refused.first(), Some(&(401, "unknown".to_owned())));
     assert_eq!(refused.last(), Some(&(401, token(&new))));
 }
 
@@ -161,7 +161,7 @@ async fn upstream_can_be_its_own_authorization_server() {
     ] {
         assert_eq!(get(&upstream.raw.url_of(path)).await.status, 404, "{path}");
     }
-    // It answers, though only to say what is wrong.
+    // The authorization endpoint responds, although the request is invalid.
     assert_eq!(get(&upstream.raw.url_of("/authorize")).await.status, 400);
     assert_eq!(server.count(Part::Authorization), 1);
 

@@ -1,15 +1,15 @@
-//! A plain client: requests as their specification spells them, each of which a test can bend.
+//! A plain client: valid requests that a test can change.
 
 use serde_json::{Value, json};
 
 use testkit::oauth::{self, Browser, Builder, Client, Protected, Server};
 use testkit::{Endpoint, http, upstream, within};
 
-/// The client that every [`Setup`] knows, and where it is sent back to.
+/// The client that every [`Setup`] has registered, and its redirect URI.
 pub(crate) const APP: &str = "app";
 pub(crate) const CALLBACK: &str = "http://127.0.0.1/callback";
 
-/// A verifier as RFC 7636 asks for it.
+/// A verifier that is valid by RFC 7636.
 pub(crate) const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
 
 /// The parameters of a request.
@@ -22,7 +22,7 @@ impl Form {
         Self(pairs.collect())
     }
 
-    /// With `name` set, or left out.
+    /// Sets or removes `name`.
     pub(crate) fn with<'a>(mut self, name: &str, value: impl Into<Option<&'a str>>) -> Self {
         self.0.retain(|(key, _)| key != name);
         let value = value.into();
@@ -31,7 +31,7 @@ impl Form {
         self
     }
 
-    /// With `name` once more.
+    /// Adds `name` once more.
     pub(crate) fn and(mut self, name: &str, value: &str) -> Self {
         self.0.push((name.into(), value.into()));
         self
@@ -43,7 +43,7 @@ impl Form {
     }
 }
 
-/// What an endpoint answered.
+/// The response of an endpoint.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -84,7 +84,7 @@ pub(crate) async fn setup(builder: Builder) -> Setup {
 }
 
 impl Setup {
-    /// An authorization request without fault, asking for these scopes.
+    /// A valid authorization request for these scopes.
     pub(crate) fn request(&self, scopes: &str) -> Form {
         let form = Form::new(&[
             ("response_type", "code"),
@@ -103,13 +103,13 @@ impl Setup {
             .url_of(&format!("/authorize?{}", request.encoded()))
     }
 
-    /// The parameters with which the person comes back from a request.
+    /// The parameters of the callback after an authorization request.
     pub(crate) async fn back(&self, request: &Form) -> Value {
         let redirect = Browser::consenting().redirect(&self.url(request)).await;
         query(&redirect.unwrap())
     }
 
-    /// The exchange of a code, without fault.
+    /// A valid code exchange.
     pub(crate) fn exchange(&self, code: &str) -> Form {
         Form::new(&[
             ("grant_type", "authorization_code"),
@@ -121,7 +121,7 @@ impl Setup {
         ])
     }
 
-    /// A refresh, without fault.
+    /// A valid refresh.
     pub(crate) fn refresh(&self, token: &str) -> Form {
         Form::new(&[
             ("grant_type", "refresh_token"),

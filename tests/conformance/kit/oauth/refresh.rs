@@ -1,4 +1,4 @@
-//! Refresh tokens: rotation, what a reuse costs, who gets one, and taking tokens back.
+//! Refresh tokens: rotation, reuse, issuance and revocation.
 
 use std::time::Duration;
 
@@ -47,8 +47,8 @@ async fn invalid_refresh_is_rejected_and_spends_no_token() {
         ("scope", Some("read write"), "invalid_scope"),
         ("scope", None, "invalid_request"),
         ("client_id", Some("other"), "invalid_grant"),
-        ("client_id", Some("nobody"), "invalid_client"),
-        ("refresh_token", Some("refresh-of-nobody"), "invalid_grant"),
+        ("client_id", Some("unknown"), "invalid_client"),
+        ("refresh_token", Some("unknown-refresh"), "invalid_grant"),
         ("refresh_token", None, "invalid_request"),
     ] {
         let answer = setup.token(&good.clone().with(name, value)).await;
@@ -132,7 +132,7 @@ async fn token_is_revoked_by_its_own_client_only() {
     assert!(!setup.server.accepts(two.text("access_token")));
     let refresh = setup.token(&setup.refresh(refresh)).await;
     assert_eq!(refresh.error(), "invalid_grant");
-    assert_eq!(revoke(&setup, "app", "of-nobody").await.status, 200);
+    assert_eq!(revoke(&setup, "app", "unknown").await.status, 200);
     assert_eq!(setup.server.reuses(), 0);
 
     let without = oauth::server().without_revocation().client(app());
@@ -148,7 +148,7 @@ async fn token_expires_in_milliseconds_and_states_a_given_lifetime() {
     let brief = setup(brief.announced_lifetime(Some(3600))).await;
     let login = brief.login("").await;
     assert_eq!(login.body["expires_in"], 3600);
-    // Its own clock ends it; there is nothing else to wait for.
+    // Polls, since the token expires by the clock of the server.
     while brief.server.accepts(login.text("access_token")) {
         tokio::task::yield_now().await;
     }

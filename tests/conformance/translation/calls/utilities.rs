@@ -1,4 +1,4 @@
-//! What is said while a call is under way, or beside all calls.
+//! Ping, progress and cancellation.
 
 use serde_json::{Value, json};
 
@@ -101,7 +101,7 @@ pub(super) async fn progress_of_the_client_is_dropped(pairing: Pairing) {
     assert!(server.requests_of("notifications/progress").is_empty());
 }
 
-/// A server whose calls of `t` wait until they are cancelled.
+/// A server whose calls of `t` hang until they are cancelled.
 pub(super) async fn server_with_hanging_calls(builder: Builder) -> Upstream {
     let server = builder.tool("t").tool("other").on_call(|call| async move {
         if call.request.tool() == "t" {
@@ -170,7 +170,8 @@ pub(super) async fn server_request_is_cancelled_by_the_upstream(pairing: Pairing
         assert_eq!(named, bytes_of(&request, &["id"]));
         assert_eq!(bytes_of(&cancelled, &["params", "reason"]), r#""\u00e9""#);
         client.response(id).await;
-        // An answer that crossed it is ignored (MCP 2025-11-25 § Cancellation, Behavior Requirements).
+        // A response that crosses the cancellation is ignored (MCP 2025-11-25 § Cancellation,
+        // Behavior Requirements).
         client.answer(&request, r#""result":{"roots":[]}"#).await;
         client.call("t", json!({})).await;
     }
@@ -184,7 +185,7 @@ pub(super) async fn subscription_cancelled_upstream_is_reopened(pairing: Pairing
         client.listen(json!({"toolsListChanged": true})).await;
     }
     server.wait_for_request("subscriptions/listen").await;
-    // It says so, and closes the stream.
+    // The server cancels the subscription and closes the stream.
     server.cancel_subscriptions().await;
     server.end_streams();
     server
@@ -219,7 +220,7 @@ pub(super) async fn modern_client_receives_no_cancellation(pairing: Pairing) {
         let mut client = pairing.client_with(&server, json!({"roots": {}})).await;
         let first = client.call("t", json!({})).await;
         if first["result"]["resultType"] == "input_required" {
-            // An answer that crosses it may still be passed on.
+            // A response that crosses the cancellation may still be forwarded.
             within("the proxy to read the cancellation", taken_back.passed()).await;
             let mut params = json!({"name": "t", "arguments": {}});
             params["requestState"] = first["result"]["requestState"].clone();

@@ -1,4 +1,4 @@
-//! The life of a `subscriptions/listen`.
+//! The lifecycle of a `subscriptions/listen` request.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub(super) async fn listen_is_unknown_to_legacy_clients(pairing: Pairing) {
 
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 
-/// Listens under `id`, JSON, and gives the acknowledgement.
+/// Sends `subscriptions/listen` with this id (JSON). Returns the acknowledgement.
 async fn listen(pairing: Pairing, client: &mut Client, id: &str, filter: &str) -> Vec<u8> {
     let members = format!(r#""notifications":{filter}"#);
     let line = pairing.line(id, "subscriptions/listen", "", &members);
@@ -52,7 +52,7 @@ pub(super) async fn subscription_is_acknowledged_first(pairing: Pairing) {
         assert!(honoured["promptsListChanged"] != true && honoured["example.com/x"].is_null());
         listen(pairing, &mut client, "77", r#"{"promptsListChanged":true}"#).await;
 
-        // Each hears what it asked for.
+        // Each subscription receives what it requested.
         let new = testkit::upstream::tool("new");
         server.set_tools([&*new]);
         server.list_changed().await;
@@ -101,7 +101,7 @@ pub(super) async fn cancelled_subscription_gets_no_response(pairing: Pairing) {
     }
 }
 
-/// Ends a subscription to a resource, and says that the upstream learns of it.
+/// Cancels a subscription to a resource and asserts that it ends upstream.
 pub(super) async fn subscription_ends_upstream(pairing: Pairing) {
     for builder in pairing.servers() {
         let server = server_with_subscriptions(builder).start().await;

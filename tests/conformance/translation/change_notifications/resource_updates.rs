@@ -1,4 +1,4 @@
-//! Resources that a client follows.
+//! Resource subscriptions and updates.
 
 use serde_json::json;
 
@@ -75,7 +75,7 @@ pub(super) async fn unsubscribe_removes_the_filter(pairing: Pairing) {
     assert!(server.requests_of("resources/unsubscribe").is_empty());
 }
 
-/// Has the client listen for updates of two resources.
+/// Subscribes the client to updates of two resources.
 async fn listen_to_both(client: &mut testkit::proxy::Client) {
     let uris = json!(["x://1", "x://2"]);
     let notification = client.listen(json!({"resourceSubscriptions": uris})).await;

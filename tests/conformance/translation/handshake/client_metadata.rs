@@ -1,4 +1,4 @@
-//! What a client says of itself with each request, in `_meta`.
+//! Client metadata in `_meta` of each request.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub(super) async fn client_capabilities_are_those_of_the_revision(pairing: Pairi
     }
 }
 
-/// Calls `t` with `meta` and gives the bytes of `_meta` that come to the upstream.
+/// Calls `t` with `meta`. Returns the bytes of `_meta` that the upstream receives.
 pub(super) async fn received_meta(pairing: Pairing, meta: &str) -> String {
     let server = pairing.server().tool("t").start().await;
     let mut client = pairing.client(&server).await;

@@ -1,4 +1,4 @@
-//! What HTTP carries beside messages: headers, arguments in them, and sessions.
+//! HTTP headers, arguments in headers, and sessions.
 
 use serde_json::json;
 
@@ -39,7 +39,7 @@ pub(super) async fn request_headers_are_sent(pairing: Pairing) {
     }
 }
 
-/// A tool whose argument `r` goes into the header `Mcp-Param-Region`.
+/// A tool whose argument `r` is sent in the header `Mcp-Param-Region`.
 const PARAM_HEADER_TOOL: &str = r#"{"name":"t","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"Region"}}}}"#;
 
 pub(super) async fn param_headers_are_not_sent(pairing: Pairing) {
@@ -94,7 +94,7 @@ pub(super) async fn sessions_are_renewed_and_closed(pairing: Pairing) {
     let requests = server.raw.requests();
     let closed = requests.iter().filter(|request| request.method == "DELETE");
     let closed: Vec<_> = closed.map(|r| r.header("mcp-session-id")).collect();
-    // Closing the lost one as well does no harm.
+    // The lost session may be closed too.
     assert_eq!(closed.last(), Some(&Some("session-2")));
 }
 
@@ -123,7 +123,7 @@ pub(super) async fn session_ids_are_ignored(pairing: Pairing) {
     assert!(requests.iter().all(|request| request.method == "POST"));
 }
 
-/// A server that can be subscribed to and told a level.
+/// A server with resource subscriptions and a log level.
 pub(super) async fn stateful_server(pairing: Pairing) -> Upstream {
     let server = pairing.server().capabilities(EVERYTHING).tool("t");
     let server = server

@@ -1,4 +1,4 @@
-//! Errors of upstreams and of our own, and streams that end too soon.
+//! Errors of upstreams, errors of the proxy, and broken streams.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -27,7 +27,7 @@ pub(super) async fn errors_pass_unchanged(pairing: Pairing) {
     }
 }
 
-/// What a read is answered with when the upstream answers it with this error.
+/// The client's error for a read that the upstream answers with `error`.
 pub(super) async fn read_missing_resource(pairing: Pairing, error: &'static str) -> String {
     let server = server(pairing);
     let server = server.answers("resources/read", move |read| {

@@ -1,4 +1,4 @@
-//! The ways in which a question reaches the client: as it was put, as a request, as a result.
+//! Conversion of server requests: unchanged, to a request, to a result.
 
 use serde_json::json;
 

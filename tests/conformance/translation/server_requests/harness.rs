@@ -1,4 +1,4 @@
-//! Servers that ask, and what clients of either era do about it.
+//! Servers that send requests, and the responses of clients of both eras.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use testkit::proxy::Client;
 use testkit::raw::Request;
 use testkit::upstream::{self, Builder, ServerStream};
 
-/// Where a legacy server asks.
+/// The stream on which a legacy server sends its request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum RequestSource {
-    /// On the stream of the call.
+    /// The response stream of the call.
     Call,
-    /// On the server's own stream, while the call is in flight.
+    /// The standing event stream, while the call is in flight.
     EventStream,
-    /// On the one stream of HTTP+SSE.
+    /// The only stream of HTTP+SSE.
     HttpSse,
 }
 
@@ -30,10 +30,10 @@ pub(super) const REQUEST_SOURCES: [RequestSource; 3] = [
     RequestSource::HttpSse,
 ];
 
-/// The capabilities of a server that has something to ask for.
+/// The capabilities of these servers.
 pub(super) const OFFERED: &str = r#"{"tools":{},"prompts":{},"resources":{}}"#;
 
-/// What can be asked for beside tools.
+/// Adds a prompt and a resource.
 pub(super) fn with_prompts_and_resources(builder: Builder) -> Builder {
     let builder = builder.capabilities(OFFERED);
     builder
@@ -42,7 +42,7 @@ pub(super) fn with_prompts_and_resources(builder: Builder) -> Builder {
 }
 
 impl RequestSource {
-    /// A server whose tool `t` asks this under `id`, and answers as that of [`Place::server`] does.
+    /// A server whose tool `t` sends this request with `id`; see [`RequestSource::server`].
     pub(super) fn requesting_server(
         self,
         id: &'static str,
@@ -57,7 +57,8 @@ impl RequestSource {
         })
     }
 
-    /// A server that answers `method` with what `server_request` heard of the client, as [`received`] gives it.
+    /// A server that answers `method` with the client's responses to `respond`; see
+    /// [`responses_in`].
     pub(super) fn server<F, R>(self, tool: &str, method: &str, respond: F) -> Builder
     where
         F: Fn(ServerStream) -> R + Clone + Send + Sync + 'static,
@@ -88,7 +89,7 @@ impl RequestSource {
     }
 }
 
-/// What such a server heard, as it came.
+/// The client's responses that such a server received, unchanged.
 pub(super) fn responses_in(response: &Value) -> Vec<String> {
     serde_json::from_value(response["result"]["responses"].clone())
         .unwrap_or_else(|error| panic!("{error} in {response}"))
@@ -98,7 +99,7 @@ pub(super) fn responses_in_line(line: &[u8]) -> Vec<String> {
     responses_in(&serde_json::from_slice(line).unwrap())
 }
 
-/// A result that asks for these, by key (the inside of a JSON string), with this state.
+/// A result with these input requests by key (without the quotes of JSON) and this state.
 pub(super) fn input_required_result(
     server_requests: &[(&str, &ServerRequest)],
     state: Option<&str>,
@@ -119,21 +120,21 @@ pub(super) fn input_required_result(
     format!(r#"{{ "resultType":"input_required"{server_requests}{state},"x":1E2}}"#)
 }
 
-/// Panics unless the call of such a server is done.
+/// Panics unless the call is complete.
 #[track_caller]
 pub(super) fn assert_done(answer: &[u8]) {
     let done = part(answer, &["result", "done"]);
     assert_eq!(done, Some("true"), "{}", text(answer));
 }
 
-/// A modern server that asks for these things, one after the other, and then is `done`.
+/// A modern server that answers calls with each of `rounds` in turn, then completes.
 pub(super) fn input_requiring_server(pairing: Pairing, rounds: Vec<String>) -> Builder {
     let server = with_prompts_and_resources(pairing.server()).tool("t");
     server.reply_with(respond_in_rounds(rounds))
 }
 
-/// Answers a first request with the first of `rounds`, each retry with the next, and the last
-/// with a result.
+/// Answers the first request with the first of `rounds`, each retry with the next, the last with a
+/// result.
 pub(super) fn respond_in_rounds(rounds: Vec<String>) -> impl Fn(&Request) -> Vec<u8> + Send + Sync {
     let count = std::sync::atomic::AtomicUsize::new(0);
     move |_| {
@@ -143,14 +144,14 @@ pub(super) fn respond_in_rounds(rounds: Vec<String>) -> impl Fn(&Request) -> Vec
     }
 }
 
-/// Calls a tool as a modern client does, again if it was asked something: `retry` is the answer
-/// that asked, and the responses, JSON.
+/// Calls a tool as a modern client. `retry` is the result with input requests, and the responses
+/// (JSON).
 pub(super) async fn call(client: &mut Client, tool: &str, retry: Option<(&[u8], &str)>) -> Vec<u8> {
     let members = format!(r#""name":"{tool}","arguments":{{"x":1}}"#);
     request_with_retry(client, "tools/call", &members, retry).await
 }
 
-/// As [`call`], of any method; `members` are those of the parameters.
+/// Like [`call`], with any method; `members` are those of the parameters.
 pub(super) async fn request_with_retry(
     client: &mut Client,
     method: &str,
@@ -161,7 +162,7 @@ pub(super) async fn request_with_retry(
     client.answer_to(&id).await
 }
 
-/// As [`request_with_retry`], without waiting for the answer; gives the id.
+/// Like [`request_with_retry`], without waiting for the response. Returns the id.
 pub(super) async fn send(
     client: &mut Client,
     method: &str,
@@ -182,7 +183,7 @@ pub(super) async fn send(
     id
 }
 
-/// The requests that a result asks for, by key (JSON), in bytes.
+/// The input requests of a result by key (JSON).
 pub(super) fn requests(line: &[u8]) -> HashMap<String, String> {
     assert_eq!(
         bytes_of(line, &["result", "resultType"]),
@@ -196,7 +197,7 @@ pub(super) fn requests(line: &[u8]) -> HashMap<String, String> {
         .collect()
 }
 
-/// The only request that a result asks for: its key (JSON) and its bytes.
+/// The only input request of a result: its key (JSON) and its text.
 pub(super) fn only_request(line: &[u8]) -> (String, String) {
     let requests = requests(line);
     assert_eq!(requests.len(), 1, "{requests:?}");

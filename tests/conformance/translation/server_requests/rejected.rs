@@ -1,4 +1,4 @@
-//! Questions that get no answer, or must not be put.
+//! Server requests that are rejected, undeclared or cancelled.
 
 use serde_json::json;
 
@@ -28,8 +28,8 @@ pub(super) async fn client_error_passes_unchanged(pairing: Pairing) {
     }
 }
 
-/// A legacy client answers what a modern server asks with an error; gives the answer of the
-/// call, and how often it came to the server, with what was sent last.
+/// Responds to an input request with an error, as a legacy client. Returns the response to the
+/// call, and the calls that the server received.
 async fn respond_with_error(
     pairing: Pairing,
     server_request: &'static ServerRequest,
@@ -85,13 +85,13 @@ pub(super) async fn request_state_is_accepted_once(pairing: Pairing) {
     let server = RequestSource::Call.requesting_server("7", &ROOTS);
     let server = server.start().await;
     let mut client = pairing.client_with(&server, all_capabilities()).await;
-    let forged = br#"{"result":{"requestState":"of nobody"}}"#;
+    let forged = br#"{"result":{"requestState":"unknown"}}"#;
     let answer = call(&mut client, "t", Some((forged, "{}"))).await;
     assert_eq!(bytes_of(&answer, &["error", "code"]), "-32602");
 
     let first = call(&mut client, "t", None).await;
     let responses = format!("{{{}:{}}}", only_request(&first).0, ROOTS.result);
-    // It belongs to one call, and to no other.
+    // The state is valid for its own call only.
     let answer = call(&mut client, "other", Some((&first, &responses))).await;
     assert_eq!(bytes_of(&answer, &["error", "code"]), "-32602");
     let first = call(&mut client, "t", None).await;
@@ -223,7 +223,7 @@ pub(super) async fn cancelled_call_is_not_retried(pairing: Pairing) {
     let request = client.incoming_line(ROOTS.method).await;
     client.cancel(id).await;
     client.answer_with(&request, ROOTS.result).await;
-    // The next call is the second that comes to the server.
+    // The server receives the next call as its second one.
     client.call("t", json!({"second": true})).await;
     assert!(client.close().await.success());
     let calls = server.calls();

@@ -1,4 +1,4 @@
-//! Several questions, and what clients answer.
+//! Several server requests, and the responses of clients.
 
 use futures_util::future::join;
 use serde_json::{Value, json};
@@ -9,14 +9,14 @@ use crate::pairing::Pairing;
 use testkit::json::{bytes_of, part};
 use testkit::proxy::Client;
 
-/// Sends this request, answers what the client is asked in between, and gives the response.
+/// Sends a request and responds to one server request. Returns the response.
 async fn answered_by_request(client: &mut Client, method: &str, params: &Value) -> Vec<u8> {
     let id = client.send_request_in_era(method, params.clone()).await;
     client.answer_next(ROOTS.method, ROOTS.result).await;
     client.answer_to(&id.to_string()).await
 }
 
-/// The same of a modern client: its first answer, which asks, and the last one.
+/// Sends a request and retries it with an input response. Returns the first and the last result.
 async fn answered_by_retry(
     client: &mut Client,
     method: &str,
@@ -30,7 +30,7 @@ async fn answered_by_retry(
     (first, last)
 }
 
-/// A legacy server asks during `method`.
+/// Checks a server request of a legacy server during `method`.
 pub(super) async fn check_server_request_during(pairing: Pairing, method: &str, params: Value) {
     for source in REQUEST_SOURCES {
         let server = source.server("t", method, |stream| async move {
@@ -49,7 +49,7 @@ pub(super) async fn check_server_request_during(pairing: Pairing, method: &str, 
     }
 }
 
-/// A modern server asks during `method`.
+/// Checks an input request of a modern server during `method`.
 pub(super) async fn check_input_request_during(pairing: Pairing, method: &str, params: Value) {
     let input_required = input_required_result(&[("k", &ROOTS)], Some(r#""s""#));
     let server = with_prompts_and_resources(pairing.server()).tool("t");
@@ -87,7 +87,7 @@ pub(super) async fn concurrent_requests_are_answered_in_any_order(pairing: Pairi
     }
 }
 
-/// A server that asks two things at once, under the ids 7 and 8.
+/// A server that sends two requests at once, with the ids 7 and 8.
 fn server_with_two_requests(source: RequestSource) -> testkit::upstream::Builder {
     source.server("t", "tools/call", |stream| async move {
         let sampling = stream.request("7", SAMPLING.method, SAMPLING.params);
@@ -118,7 +118,7 @@ pub(super) async fn input_requests_are_answered_in_any_order(pairing: Pairing) {
     let retry = server.calls().pop().unwrap();
     let of = |key| bytes_of(&retry, &["params", "inputResponses", key]);
     assert_eq!([of("s"), of("r")], [SAMPLING.result, ROOTS.result]);
-    // What was not given must not be sent.
+    // A missing state must not be sent.
     assert_eq!(part(&retry, &["params", "requestState"]), None);
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn concurrent_requests_are_answered_by_key(pairing: Pairing) {
         let server = server_with_two_requests(source).start().await;
         let mut client = pairing.client_with(&server, all_capabilities()).await;
         let mut answer = call(&mut client, "t", None).await;
-        // Both may come in one result or in two.
+        // Both requests may be in one result or in two.
         while part(&answer, &["result", "resultType"]) == Some(r#""input_required""#) {
             let responses = requests(&answer).into_iter().map(|(key, request)| {
                 let is_roots = request.contains(ROOTS.method);

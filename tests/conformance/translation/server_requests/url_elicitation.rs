@@ -1,4 +1,4 @@
-//! Elicitation in URL mode, whose id is of 2025-11-25 alone.
+//! Elicitation in URL mode. Only 2025-11-25 has `elicitationId`.
 
 use serde_json::{Value, json};
 
@@ -8,14 +8,14 @@ use crate::pairing::Pairing;
 use crate::translation::pairing::{answer, text, text_result};
 use testkit::json::{bytes_of, part, text_of};
 
-/// As a legacy server asks.
+/// The request of a legacy server.
 const WITH_ID: ServerRequest = ServerRequest {
     method: "elicitation/create",
     params: r#"{ "mode":"url","elicitationId":"e\u0031" ,"url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}"#,
     result: r#"{"action":"accept"}"#,
 };
 
-/// As a modern server asks.
+/// The request of a modern server.
 const WITHOUT_ID: ServerRequest = ServerRequest {
     method: "elicitation/create",
     params: r#"{ "mode":"url","url":"https:\/\/example.com\/?x=1","message":"\u00e9","x":1E2}"#,
