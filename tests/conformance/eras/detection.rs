@@ -107,7 +107,7 @@ async fn probe_error_unlike_a_modern_server_leads_to_initialize() {
         ("legacy versions only", |id| {
             unsupported(id, &["2025-11-25", "2025-06-18"])
         }),
-        ("a legacy version beside a newer one", |id| {
+        ("a legacy version and a newer one", |id| {
             unsupported(id, &["2027-01-01", "2025-11-25"])
         }),
         ("a discovery of legacy versions", |id| {

@@ -47,7 +47,7 @@ async fn legacy_server_sends_requests_in_calls_and_on_its_stream() {
         call.progress(1).await;
         let answer = call.request("77", "roots/list", "{}").await;
         let answer: Value = serde_json::from_slice(&answer).unwrap();
-        json!({"content": [], "asked": answer["result"]})
+        json!({"content": [], "roots": answer["result"]})
             .to_string()
             .into_bytes()
     });
@@ -64,7 +64,7 @@ async fn legacy_server_sends_requests_in_calls_and_on_its_stream() {
     assert!(text.contains(r#""progressToken":9"#), "{text}");
     let answer = json!({"jsonrpc": "2.0", "id": 77, "result": {"roots": []}});
     assert_eq!(post(&url, &headers, answer).await.status(), 202);
-    read_until(&mut response, r#""asked":{"roots":[]}"#).await;
+    read_until(&mut response, r#""roots":{"roots":[]}"#).await;
     assert_eq!(server.wait_for_calls(1).await.len(), 1);
 
     let names = session

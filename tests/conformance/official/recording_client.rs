@@ -74,7 +74,7 @@ impl ClientHandler for RecordingClient {
         from_json(json!({
             "protocolVersion": "2025-11-25",
             "capabilities": {"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}},
-            "clientInfo": {"name": "person", "version": "1"},
+            "clientInfo": {"name": "recording", "version": "1"},
         }))
     }
 

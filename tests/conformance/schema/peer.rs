@@ -94,7 +94,7 @@ impl Peer {
 
     /// Calls the tool that sends server requests, and responds to them.
     pub(crate) async fn answer_server_requests(&mut self, pair: Pair) {
-        let call = json!({"name": "asks"});
+        let call = json!({"name": "sends_requests"});
         if self.revision.is_modern() {
             return self.retry_until_complete(call).await;
         }

@@ -87,21 +87,21 @@ impl Pair {
         let sampling = json!({"messages": messages, "maxTokens": 9});
         let schema = json!({"type": "object", "properties": {"n": {"type": "string"}}});
         let form = json!({"message": "?", "requestedSchema": schema});
-        let mut asks = vec![
+        let mut requests = vec![
             ("sampling/createMessage", sampling),
             ("roots/list", json!({})),
         ];
         if self.supports_elicitation() {
-            asks.push(("elicitation/create", form));
+            requests.push(("elicitation/create", form));
         }
         if self.supports_url_mode() {
-            asks.push(("elicitation/create by url", self.url_params()));
+            requests.push(("elicitation/create by url", self.url_params()));
         }
         let request = |(label, params): (&'static str, Value)| {
             let method = label.split(' ').next();
             (label, json!({"method": method, "params": params}))
         };
-        asks.into_iter().map(request).collect()
+        requests.into_iter().map(request).collect()
     }
 
     /// The parameters of a URL elicitation.

@@ -48,7 +48,7 @@ async fn everything(peer: &mut Peer, pair: Pair, a: &Upstream) {
     errors(peer, pair).await;
     peer.answer_server_requests(pair).await;
     if pair.client.is_modern() && pair.supports_url_mode() && !pair.upstream.is_modern() {
-        peer.expect_result("tools/call", json!({"name": "visits"}))
+        peer.expect_result("tools/call", json!({"name": "requires_url"}))
             .await;
     }
     if !pair.upstream.is_modern() {
@@ -191,11 +191,13 @@ async fn cancelled_server_requests(peer: &mut Peer, pair: Pair) {
     match (pair.client.is_modern(), pair.upstream.is_modern()) {
         (true, _) => return,
         (false, false) => drop(
-            peer.expect_result("tools/call", json!({"name": "withdraws"}))
+            peer.expect_result("tools/call", json!({"name": "cancels_request"}))
                 .await,
         ),
         (false, true) => {
-            let id = peer.send("tools/call", json!({"name": "asks"})).await;
+            let id = peer
+                .send("tools/call", json!({"name": "sends_requests"}))
+                .await;
             peer.client.incoming_request("sampling/createMessage").await;
             peer.cancel(&id).await;
         }
@@ -226,7 +228,10 @@ async fn undeclared(peer: &mut Peer, pair: Pair) {
     let answer: Value = match (pair.client.is_modern(), pair.upstream.is_modern()) {
         // The input request passes unchanged to a modern client.
         (true, true) => return,
-        _ => peer.request("tools/call", json!({"name": "asks"})).await,
+        _ => {
+            peer.request("tools/call", json!({"name": "sends_requests"}))
+                .await
+        }
     };
     assert_eq!(
         answer["error"].is_null(),

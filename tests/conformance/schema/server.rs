@@ -14,7 +14,14 @@ pub(crate) fn server(pair: Pair) -> Builder {
         Revision("2024-11-05") => upstream::http_sse(),
         Revision(version) => upstream::legacy().versions([version]),
     };
-    let tools = ["plain", "asks", "visits", "withdraws", "hangs", "fails"];
+    let tools = [
+        "plain",
+        "sends_requests",
+        "requires_url",
+        "cancels_request",
+        "hangs",
+        "fails",
+    ];
     let builder = tools
         .iter()
         .fold(builder, |builder, name| builder.tool(name));
@@ -101,14 +108,14 @@ async fn called(pair: Pair, call: Call) -> Vec<u8> {
     }
     let is_first = call.request.json()["params"]["inputResponses"].is_null();
     match call.request.tool().as_str() {
-        "asks" if is_modern && is_first => return required(pair).to_string().into(),
-        "asks" if !is_modern => {
+        "sends_requests" if is_modern && is_first => return required(pair).to_string().into(),
+        "sends_requests" if !is_modern => {
             for (label, request) in pair.server_requests() {
                 send_request(&call, label, &request).await;
             }
         }
-        "visits" => return refusal(pair, &call.request),
-        "withdraws" => {
+        "requires_url" => return refusal(pair, &call.request),
+        "cancels_request" => {
             let request = r#"{"jsonrpc":"2.0","id":"roots/list#0","method":"roots/list"}"#;
             call.send(request).await;
             let params = r#"{"requestId":"roots/list#0","reason":"enough"}"#;

@@ -2,7 +2,7 @@
 
 mod utilities;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::pairing::Pairing;
 use crate::translation::pairing::{META_KEYS, meta_of};
@@ -232,10 +232,8 @@ async fn prompt_names(pairing: Pairing, [a, b]: &[Upstream; 2]) -> Vec<String> {
     let mut client = pairing.client_of_two(a, b).await;
     let response = client.request_in_era("prompts/list", json!({})).await;
     let prompts = response["result"]["prompts"].as_array().unwrap();
-    let names = prompts
-        .iter()
-        .map(|prompt| prompt["name"].as_str().unwrap());
-    names.map(str::to_owned).collect()
+    let name = |prompt: &Value| prompt["name"].as_str().unwrap().to_owned();
+    prompts.iter().map(name).collect()
 }
 
 async fn resources_are_read_from_their_upstream(pairing: Pairing) {
