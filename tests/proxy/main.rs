@@ -3,7 +3,6 @@
 // A failure here is a failed test.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-mod asking;
 mod cache;
 mod call_errors;
 mod call_retries;
@@ -26,6 +25,7 @@ mod notifications;
 mod offers;
 mod reconnect;
 mod reload;
+mod server_requests;
 mod shutdown;
 mod stderr_logs;
 mod subscriptions;

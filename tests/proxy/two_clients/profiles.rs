@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::upstream::Kind;
 
 use super::harness::{Era, Peer, Shared};
-use crate::asking::helpers::{FORM, Place, asking, to_ask};
+use crate::server_requests::helpers::{FORM, StreamKind, ask_params, requesting_server};
 
 per_pair! {
     [legacy http_sse]
@@ -16,13 +16,13 @@ const ELICIT: &str = "elicitation/create";
 
 /// The parameters of a call of `ask`.
 fn ask(id: &str) -> Value {
-    serde_json::from_str(&to_ask(id, ELICIT, FORM)).unwrap()
+    serde_json::from_str(&ask_params(id, ELICIT, FORM)).unwrap()
 }
 
-fn place(kind: Kind) -> Place {
+fn place(kind: Kind) -> StreamKind {
     match kind {
-        Kind::HttpSse => Place::Shared,
-        _ => Place::Call,
+        Kind::HttpSse => StreamKind::Shared,
+        _ => StreamKind::Call,
     }
 }
 
@@ -75,7 +75,7 @@ async fn a_client_that_cannot_be_asked_is_refused_and_the_other_asked(
     kind: Kind,
     [one, two]: [Era; 2],
 ) {
-    let server = asking(place(kind)).await;
+    let server = requesting_server(place(kind)).await;
     let shared = Shared::before(&server);
     let mut a = shared.client(one, json!({"elicitation": {}})).await;
     let mut b = shared.client(two, json!({})).await;
@@ -83,11 +83,11 @@ async fn a_client_that_cannot_be_asked_is_refused_and_the_other_asked(
     a.begin("7", "tools/call", call.clone()).await;
     let question = question(&mut a, "7").await;
     let refused = b.finish("7", "tools/call", ask("2")).await;
-    let received = &refused["result"]["heard"]["error"];
+    let received = &refused["result"]["received"]["error"];
     assert_eq!(received["code"], -32601, "{refused}");
     answer(&mut a, one, &question, &call, "decline").await;
     let end = a.end(last_id(one, "7")).await;
-    let received = &end["result"]["heard"]["result"];
+    let received = &end["result"]["received"]["result"];
     assert_eq!(received["action"], "decline", "{end}");
     assert!(b.server_requests().is_empty());
     // Each call went by a session of what its client declares.
@@ -104,7 +104,7 @@ async fn a_client_that_cannot_be_asked_is_refused_and_the_other_asked(
 }
 
 async fn an_answer_of_the_other_client_settles_nothing(kind: Kind, eras: [Era; 2]) {
-    let server = asking(place(kind)).await;
+    let server = requesting_server(place(kind)).await;
     let shared = Shared::before(&server);
     let capabilities = json!({"elicitation": {}});
     let [mut a, mut b] = shared.clients_with(eras, capabilities).await;
@@ -125,7 +125,7 @@ async fn an_answer_of_the_other_client_settles_nothing(kind: Kind, eras: [Era; 2
     assert!(server.responses().is_empty());
     answer(&mut a, eras[0], &question, &call, "decline").await;
     let end = a.end(last_id(eras[0], "7")).await;
-    let received = &end["result"]["heard"]["result"];
+    let received = &end["result"]["received"]["result"];
     assert_eq!(received["action"], "decline", "{end}");
     assert!(b.server_requests().is_empty());
     assert_eq!(server.responses().len(), 1);

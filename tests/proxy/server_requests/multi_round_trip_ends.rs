@@ -1,26 +1,28 @@
-//! Legacy clients of modern servers: calls that end before all is answered.
+//! Legacy clients of modern servers: calls that end before all input requests have a response.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::asking::helpers::{
-    ACCEPTED, FORM, METHODS, SAMPLE, everything, legacy_before, legacy_client, value,
+use crate::server_requests::helpers::{
+    ACCEPTED, FORM, METHODS, SAMPLE, all_capabilities, legacy_client, legacy_client_of, value,
 };
-use crate::asking::rounds::{DONE, answering, asks, asks_for};
+use crate::server_requests::multi_round_trip::{
+    DONE, input_required, input_required_for, server_returning,
+};
 use testkit::json::{bytes_of, part};
 use testkit::proxy::{self, call_line};
 use testkit::raw::{Reply, Request};
 use testkit::upstream;
 
 #[tokio::test]
-async fn a_person_who_does_not_answer_has_cancelled() {
-    let server = answering(&[&asks_for("elicitation/create", FORM), DONE]).await;
-    let mut client = legacy_before(&server).await;
+async fn failed_elicitation_counts_as_cancelled() {
+    let server = server_returning(&[&input_required_for("elicitation/create", FORM), DONE]).await;
+    let mut client = legacy_client_of(&server).await;
     let call = client.send_call("work", json!({})).await;
-    let ask = client.incoming_line("elicitation/create").await;
+    let server_request = client.incoming_line("elicitation/create").await;
     client
-        .answer(&ask, r#""error":{"code":-1,"message":"no"}"#)
+        .answer(&server_request, r#""error":{"code":-1,"message":"no"}"#)
         .await;
     let answer = client.response(call).await;
     assert!(answer["result"].is_object(), "{answer}");
@@ -30,18 +32,20 @@ async fn a_person_who_does_not_answer_has_cancelled() {
 }
 
 #[tokio::test]
-async fn client_error_ends_the_call_and_cancels_its_other_questions() {
+async fn client_error_ends_the_call_and_cancels_its_other_requests() {
     let error = r#"{ "code":-1 ,"message":"\u006eo","data":[1.0]}"#;
     for (method, params) in &METHODS[1..] {
-        let questions = format!(
+        let input_requests = format!(
             r#"{{"e":{{"method":"elicitation/create","params":{FORM}}},"s":{{"method":"{method}","params":{params}}}}}"#
         );
-        let server = answering(&[&asks(&questions), DONE]).await;
-        let mut client = legacy_before(&server).await;
+        let server = server_returning(&[&input_required(&input_requests), DONE]).await;
+        let mut client = legacy_client_of(&server).await;
         client.send_line(call_line("9", r#"{"name":"work"}"#)).await;
         let open = client.incoming_request("elicitation/create").await;
-        let ask = client.incoming_line(method).await;
-        client.answer(&ask, &format!("\"error\":{error}")).await;
+        let server_request = client.incoming_line(method).await;
+        client
+            .answer(&server_request, &format!("\"error\":{error}"))
+            .await;
         let answer = client.answer_to("9").await;
         assert_eq!(bytes_of(&answer, &["error"]), error);
         let cancelled = client.notification("notifications/cancelled").await;
@@ -51,7 +55,7 @@ async fn client_error_ends_the_call_and_cancels_its_other_questions() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_what_is_not_declared_fails_its_call() {
+async fn undeclared_input_request_fails_the_call() {
     let by_url = r#"{"mode":"url","url":"http://localhost/","message":"?"}"#;
     let cases = [
         (json!({}), METHODS[0]),
@@ -60,7 +64,7 @@ async fn a_server_that_asks_for_what_is_not_declared_fails_its_call() {
         (json!({"sampling": {}}), METHODS[2]),
     ];
     for (capabilities, (method, params)) in cases {
-        let server = answering(&[&asks_for(method, params), DONE]).await;
+        let server = server_returning(&[&input_required_for(method, params), DONE]).await;
         let mut client = proxy::new().upstream("a", &server).start().await;
         client.initialize_with(capabilities).await;
         let answer = client.call("work", json!({})).await;
@@ -73,7 +77,7 @@ async fn a_server_that_asks_for_what_is_not_declared_fails_its_call() {
 }
 
 #[tokio::test]
-async fn what_is_no_question_fails_the_call_and_reaches_nobody() {
+async fn malformed_input_requests_fail_the_call() {
     let many: Vec<_> = (0..65)
         .map(|n| format!(r#""{n}":{{"method":"roots/list"}}"#))
         .collect();
@@ -93,36 +97,42 @@ async fn what_is_no_question_fails_the_call_and_reaches_nobody() {
         r#"{"ok":{"method":"roots/list"},"k":{"error":{}}}"#,
         &many,
     ];
-    for questions in broken {
-        let server = answering(&[&asks(questions), DONE]).await;
-        let mut client = legacy_before(&server).await;
+    for input_requests in broken {
+        let server = server_returning(&[&input_required(input_requests), DONE]).await;
+        let mut client = legacy_client_of(&server).await;
         let answer = client.call("work", json!({})).await;
-        assert_eq!(answer["error"]["code"], -31006, "{questions}: {answer}");
+        assert_eq!(
+            answer["error"]["code"], -31006,
+            "{input_requests}: {answer}"
+        );
         assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
-        assert!(client.server_requests().is_empty(), "{questions}");
-        assert_eq!(server.calls().len(), 1, "{questions}");
+        assert!(client.server_requests().is_empty(), "{input_requests}");
+        assert_eq!(server.calls().len(), 1, "{input_requests}");
         client.assert_every_line_is_json_rpc();
     }
-    // With a state it could be repeated; that is not what the server meant.
-    for questions in ["[]", "7"] {
+    // With a `requestState` a retry would be possible, but the result is still malformed.
+    for input_requests in ["[]", "7"] {
         let result = format!(
-            r#"{{"resultType":"input_required","requestState":"s","inputRequests":{questions}}}"#
+            r#"{{"resultType":"input_required","requestState":"s","inputRequests":{input_requests}}}"#
         );
-        let server = answering(&[&result, DONE]).await;
-        let mut client = legacy_before(&server).await;
+        let server = server_returning(&[&result, DONE]).await;
+        let mut client = legacy_client_of(&server).await;
         let answer = client.call("work", json!({})).await;
-        assert_eq!(answer["error"]["code"], -31006, "{questions}: {answer}");
+        assert_eq!(
+            answer["error"]["code"], -31006,
+            "{input_requests}: {answer}"
+        );
     }
 }
 
 #[tokio::test]
-async fn of_equal_keys_the_last_one_counts() {
+async fn last_of_equal_keys_is_used() {
     let result = r#"{"resultType":"input_required","requestState":"a","inputRequests":{"x":{"method":"roots/list"}},"requestState":"b","inputRequests":{"k":{"method":"roots/list"},"\u006b":{"method":"sampling/createMessage","params":{}}}}"#;
-    let server = answering(&[result, DONE]).await;
-    let mut client = legacy_before(&server).await;
+    let server = server_returning(&[result, DONE]).await;
+    let mut client = legacy_client_of(&server).await;
     let call = client.send_call("work", json!({})).await;
-    let ask = client.incoming_line("sampling/createMessage").await;
-    client.answer(&ask, r#""result":{}"#).await;
+    let server_request = client.incoming_line("sampling/createMessage").await;
+    client.answer(&server_request, r#""result":{}"#).await;
     client.response(call).await;
     assert_eq!(client.server_requests().len(), 1);
     let calls = server.calls();
@@ -132,15 +142,17 @@ async fn of_equal_keys_the_last_one_counts() {
 }
 
 #[tokio::test]
-async fn cancelled_call_cancels_its_questions_and_is_not_retried() {
-    let server = answering(&[&asks_for("elicitation/create", FORM), DONE]).await;
-    let mut client = legacy_before(&server).await;
+async fn cancelled_call_cancels_its_requests_and_is_not_retried() {
+    let server = server_returning(&[&input_required_for("elicitation/create", FORM), DONE]).await;
+    let mut client = legacy_client_of(&server).await;
     let call = client.send_call("work", json!({})).await;
-    let ask = client.incoming_request("elicitation/create").await;
+    let server_request = client.incoming_request("elicitation/create").await;
     client.cancel(call).await;
     let cancelled = client.notification("notifications/cancelled").await;
-    assert_eq!(cancelled["params"]["requestId"], ask["id"]);
-    client.respond(&ask, json!({"action": "accept"})).await;
+    assert_eq!(cancelled["params"]["requestId"], server_request["id"]);
+    client
+        .respond(&server_request, json!({"action": "accept"}))
+        .await;
     let answer = client.call("work", json!({})).await;
     assert!(answer["result"].is_object(), "{answer}");
     let calls = server.calls();
@@ -154,7 +166,7 @@ async fn cancelled_call_cancels_its_questions_and_is_not_retried() {
 }
 
 #[tokio::test]
-async fn a_round_that_is_lost_is_not_begun_again() {
+async fn lost_retry_of_a_call_is_not_sent_again() {
     let losses: [fn() -> Reply; 3] = [
         Reply::reset,
         || Reply::sse([": nothing\n\n"]),
@@ -165,16 +177,16 @@ async fn a_round_that_is_lost_is_not_begun_again() {
     for loss in losses {
         let rounds = AtomicUsize::new(0);
         let server = upstream::modern().tool_raw(tool);
-        let server = server.reply_with(|_| asks_for("roots/list", "{}").into());
+        let server = server.reply_with(|_| input_required_for("roots/list", "{}").into());
         let server = server.intercept(move |request: &Request| {
             let second = request.is("tools/call") && rounds.fetch_add(1, Ordering::SeqCst) == 1;
             second.then(loss)
         });
         let server = server.start().await;
-        let mut client = legacy_before(&server).await;
+        let mut client = legacy_client_of(&server).await;
         let call = client.send_call("work", json!({})).await;
-        let ask = client.incoming_request("roots/list").await;
-        client.respond(&ask, json!({"roots": []})).await;
+        let server_request = client.incoming_request("roots/list").await;
+        client.respond(&server_request, json!({"roots": []})).await;
         let answer = client.response(call).await;
         assert_eq!(answer["error"]["data"]["outcome"], "unknown", "{answer}");
         assert_eq!(server.requests_of("tools/call").len(), 2);
@@ -183,18 +195,21 @@ async fn a_round_that_is_lost_is_not_begun_again() {
 }
 
 #[tokio::test]
-async fn question_not_answered_in_time_is_cancelled_at_the_client() {
+async fn input_request_without_response_in_time_is_cancelled() {
     for (method, params) in [
         ("elicitation/create", FORM),
         ("sampling/createMessage", SAMPLE),
     ] {
-        let server = answering(&[&asks_for(method, params), DONE]).await;
+        let server = server_returning(&[&input_required_for(method, params), DONE]).await;
         let proxy = proxy::new().upstream("a", &server);
         let mut client = legacy_client(proxy.env("PROXY_INPUT_WAIT", "200ms")).await;
         let call = client.send_call("work", json!({})).await;
-        let ask = client.incoming_line(method).await;
+        let server_request = client.incoming_line(method).await;
         let cancelled = client.notification("notifications/cancelled").await;
-        assert_eq!(cancelled["params"]["requestId"], value(&ask)["id"]);
+        assert_eq!(
+            cancelled["params"]["requestId"],
+            value(&server_request)["id"]
+        );
         let answer = client.response(call).await;
         let calls = server.calls();
         match method {
@@ -209,24 +224,24 @@ async fn question_not_answered_in_time_is_cancelled_at_the_client() {
                 assert_eq!(calls.len(), 1);
             }
         }
-        client.answer(&ask, ACCEPTED).await;
+        client.answer(&server_request, ACCEPTED).await;
         let answer = client.request_in_era("tools/list", json!({})).await;
         assert!(answer["result"].is_object(), "{answer}");
     }
 }
 
 #[tokio::test]
-async fn no_other_request_can_require_input() {
+async fn completion_cannot_require_input() {
     let server = upstream::modern()
         .tool("work")
         .capabilities(r#"{"tools":{},"completions":{},"prompts":{}}"#)
         .offers("prompts", [r#"{"name":"p"}"#])
         .answers("completion/complete", |_| {
-            asks_for("roots/list", "{}").into()
+            input_required_for("roots/list", "{}").into()
         });
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
-    client.initialize_with(everything()).await;
+    client.initialize_with(all_capabilities()).await;
     let params =
         json!({"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "n", "value": ""}});
     let answer = client.request_in_era("completion/complete", params).await;

@@ -1,11 +1,12 @@
-//! Parked calls: what belongs to whom, and what happens to them while nobody waits.
+//! Suspended calls: which retry a `requestState` accepts, and events before that retry.
 
 use serde_json::{Value, json};
 
-use crate::asking::helpers::{
-    FORM, fence, modern_before, modern_client, request_line, required, retry, value,
+use crate::server_requests::helpers::{
+    FORM, barrier, modern_client, modern_client_of, parse_input_required, request_line,
+    retry_params, value,
 };
-use crate::asking::parking::{accept, parked};
+use crate::server_requests::suspension::{accept_all, suspend_call};
 use testkit::gate::Gate;
 use testkit::proxy;
 use testkit::raw::Request;
@@ -16,30 +17,34 @@ testkit::per_kind! {
     suspended_call_with_lost_connection_has_unknown_outcome
 }
 
-/// A server whose `work` and `other` ask once, and say what they heard; `echo` asks nothing.
-pub(crate) async fn asking_once() -> Upstream {
+/// Starts a server whose `work` and `other` send one elicitation and return its action.
+///
+/// The tool `echo` sends no request.
+pub(crate) async fn server_with_one_elicitation() -> Upstream {
     let server = upstream::legacy().tool("work").tool("other").tool("echo");
     let server = server.on_call(|call| async move {
         if call.request.tool() == "echo" {
             return br#"{"content":[]}"#.to_vec();
         }
-        // Calls are told apart by their ids.
+        // The id of the elicitation contains the id of the call.
         let id = format!("\"of {}\"", call.request.json()["id"]);
         let received = call.request(&id, "elicitation/create", FORM).await;
         let received = value(&received)["result"]["action"].take();
-        json!({"content": [], "heard": received}).to_string().into()
+        json!({"content": [], "received": received})
+            .to_string()
+            .into()
     });
     server.start().await
 }
 
 #[tokio::test]
-async fn a_handle_is_good_for_its_own_call_alone_and_once() {
-    let server = asking_once().await;
-    let mut client = modern_before(&server).await;
-    let (params, state, questions) = parked(&mut client, json!({})).await;
-    let responses = accept(&questions);
+async fn request_state_is_valid_once_and_for_its_own_call_only() {
+    let server = server_with_one_elicitation().await;
+    let mut client = modern_client_of(&server).await;
+    let (params, state, input_requests) = suspend_call(&mut client, json!({})).await;
+    let responses = accept_all(&input_requests);
     let with = |key: &str, value: Value| {
-        let mut params = retry(params.clone(), &state, responses.clone());
+        let mut params = retry_params(params.clone(), &state, responses.clone());
         params[key] = value;
         params
     };
@@ -55,16 +60,16 @@ async fn a_handle_is_good_for_its_own_call_alone_and_once() {
         let answer = client.request_in_era("tools/call", params.clone()).await;
         assert_eq!(answer["error"]["code"], -32602, "{params}: {answer}");
     }
-    // Another request altogether.
+    // A request with another method.
     let answer = client
         .request_in_era("prompts/get", with("x", json!(0)))
         .await;
     assert!(answer["error"].is_object(), "{answer}");
-    // It is still there for the right one, however that is written.
+    // The call itself still accepts it; other members of the parameters may differ.
     let answer = client
         .request_in_era("tools/call", with("x", json!(0)))
         .await;
-    assert_eq!(answer["result"]["heard"], "accept", "{answer}");
+    assert_eq!(answer["result"]["received"], "accept", "{answer}");
     let answer = client
         .request_in_era("tools/call", with("x", json!(0)))
         .await;
@@ -74,11 +79,11 @@ async fn a_handle_is_good_for_its_own_call_alone_and_once() {
 }
 
 #[tokio::test]
-async fn one_call_too_many_is_refused_and_its_server_told() {
-    let server = asking_once().await;
+async fn call_over_the_limit_is_refused_and_cancelled_upstream() {
+    let server = server_with_one_elicitation().await;
     let proxy = proxy::new().upstream("a", &server);
     let mut client = modern_client(proxy.env("PROXY_PARKED_CALLS", "1")).await;
-    let (params, state, questions) = parked(&mut client, json!({})).await;
+    let (params, state, input_requests) = suspend_call(&mut client, json!({})).await;
     let answer = client.call("other", json!({})).await;
     let message = answer["error"]["message"].as_str().unwrap();
     assert!(message.contains("PROXY_PARKED_CALLS"), "{answer}");
@@ -90,11 +95,11 @@ async fn one_call_too_many_is_refused_and_its_server_told() {
     assert_eq!(declined["result"], json!({"action": "cancel"}));
     let cancelled = value(&server.wait_for_cancelled().await);
     assert_eq!(cancelled["params"]["requestId"], refused);
-    // The first one is untouched, and makes room.
-    let again = retry(params, &state, accept(&questions));
-    let answer = client.request_in_era("tools/call", again).await;
-    assert_eq!(answer["result"]["heard"], "accept", "{answer}");
-    parked(&mut client, json!({})).await;
+    // The first call still completes, and another one may be suspended then.
+    let retry = retry_params(params, &state, accept_all(&input_requests));
+    let answer = client.request_in_era("tools/call", retry).await;
+    assert_eq!(answer["result"]["received"], "accept", "{answer}");
+    suspend_call(&mut client, json!({})).await;
 }
 
 #[tokio::test]
@@ -111,20 +116,20 @@ async fn call_ending_while_suspended_gives_its_result_to_the_retry() {
                     call.send(request_line("1", "elicitation/create", FORM))
                         .await;
                     opens.passed().await;
-                    // As a server does that has waited long enough.
+                    // The server ends the call without a response to its elicitation.
                     call.progress(7).await;
                 }
                 br#"{"content":[],"n":1.50}"#.to_vec()
             }
         });
     let server = server.start().await;
-    let mut client = modern_before(&server).await;
+    let mut client = modern_client_of(&server).await;
     let meta = json!({"_meta": {"progressToken": "t"}});
-    let (params, state, questions) = parked(&mut client, meta).await;
+    let (params, state, input_requests) = suspend_call(&mut client, meta).await;
     gate.open();
-    fence(&mut client).await;
-    let again = retry(params, &state, accept(&questions));
-    let id = client.send_request_in_era("tools/call", again).await;
+    barrier(&mut client).await;
+    let retry = retry_params(params, &state, accept_all(&input_requests));
+    let id = client.send_request_in_era("tools/call", retry).await;
     let answer = client.answer_to(&id.to_string()).await;
     let result = testkit::json::bytes_of(&answer, &["result"]);
     assert_eq!(result, r#"{"resultType":"complete","content":[],"n":1.50}"#);
@@ -150,14 +155,14 @@ async fn suspended_call_with_lost_connection_has_unknown_outcome(kind: Kind) {
             }
         });
     let mut server = server.start().await;
-    let mut client = modern_before(&server).await;
-    let (params, state, questions) = parked(&mut client, json!({})).await;
+    let mut client = modern_client_of(&server).await;
+    let (params, state, input_requests) = suspend_call(&mut client, json!({})).await;
     server.raw.stop().await;
     server.restart();
     let answer = loop {
-        let again = retry(params.clone(), &state, accept(&questions));
-        let answer = client.request_in_era("tools/call", again).await;
-        // A server that has just come back.
+        let retry = retry_params(params.clone(), &state, accept_all(&input_requests));
+        let answer = client.request_in_era("tools/call", retry).await;
+        // Until the proxy has reconnected, the server is unavailable.
         if answer["error"]["code"] != -31001 {
             break answer;
         }
@@ -168,7 +173,7 @@ async fn suspended_call_with_lost_connection_has_unknown_outcome(kind: Kind) {
 }
 
 #[tokio::test]
-async fn question_cancelled_while_call_is_suspended_needs_no_answer() {
+async fn server_request_cancelled_while_suspended_needs_no_response() {
     let server = upstream::legacy().tool("work").on_call(|call| async move {
         call.send(request_line(r#""\u0061""#, "elicitation/create", FORM))
             .await;
@@ -177,35 +182,38 @@ async fn question_cancelled_while_call_is_suspended_needs_no_answer() {
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{params}}}"#
         ))
         .await;
-        // Asked after that, it is read after that.
+        // The proxy reads this request after the cancellation.
         let received = call.request("2", "elicitation/create", FORM).await;
         let received = value(&received)["result"]["action"].take();
-        json!({"content": [], "heard": received}).to_string().into()
+        json!({"content": [], "received": received})
+            .to_string()
+            .into()
     });
     let server = server.start().await;
-    let mut client = modern_before(&server).await;
-    let (params, state, _) = parked(&mut client, json!({})).await;
-    let again = retry(params.clone(), &state, json!({}));
-    let id = client.send_request_in_era("tools/call", again).await;
-    let (mut state, mut questions) = required(&client.answer_to(&id.to_string()).await);
-    while questions.len() != 1 || questions[0].0 == "ask-1" {
-        let again = retry(params.clone(), &state, json!({}));
-        let id = client.send_request_in_era("tools/call", again).await;
-        (state, questions) = required(&client.answer_to(&id.to_string()).await);
+    let mut client = modern_client_of(&server).await;
+    let (params, state, _) = suspend_call(&mut client, json!({})).await;
+    let retry = retry_params(params.clone(), &state, json!({}));
+    let id = client.send_request_in_era("tools/call", retry).await;
+    let (mut state, mut input_requests) =
+        parse_input_required(&client.answer_to(&id.to_string()).await);
+    while input_requests.len() != 1 || input_requests[0].0 == "ask-1" {
+        let retry = retry_params(params.clone(), &state, json!({}));
+        let id = client.send_request_in_era("tools/call", retry).await;
+        (state, input_requests) = parse_input_required(&client.answer_to(&id.to_string()).await);
     }
-    let mut responses = accept(&questions);
-    // The answer to what is no longer asked.
+    let mut responses = accept_all(&input_requests);
+    // A response to the cancelled request.
     responses["ask-1"] = json!({"action": "accept"});
     let answer = client
-        .request_in_era("tools/call", retry(params, &state, responses))
+        .request_in_era("tools/call", retry_params(params, &state, responses))
         .await;
-    assert_eq!(answer["result"]["heard"], "accept", "{answer}");
+    assert_eq!(answer["result"]["received"], "accept", "{answer}");
     assert_eq!(server.responses().len(), 1);
 }
 
 #[tokio::test]
-async fn handle_leads_back_to_the_asking_server_among_several() {
-    // Neither lists it, so the first one is asked first.
+async fn request_state_selects_the_server_among_several() {
+    // Neither server lists the resource, so the first server receives the request first.
     let without = upstream::legacy()
         .capabilities(r#"{"resources":{}}"#)
         .answers("resources/read", |request| {
@@ -225,9 +233,9 @@ async fn handle_leads_back_to_the_asking_server_among_several() {
     let id = client
         .send_request_in_era("resources/read", params.clone())
         .await;
-    let (state, questions) = required(&client.answer_to(&id.to_string()).await);
-    let back = retry(params, &state, accept(&questions));
-    let answer = client.request_in_era("resources/read", back).await;
+    let (state, input_requests) = parse_input_required(&client.answer_to(&id.to_string()).await);
+    let retry = retry_params(params, &state, accept_all(&input_requests));
+    let answer = client.request_in_era("resources/read", retry).await;
     assert_eq!(answer["result"]["contents"], json!([]), "{answer}");
     assert_eq!(without.requests_of("resources/read").len(), 1);
 }

@@ -1,49 +1,53 @@
-//! Modern clients of legacy servers that ask on a stream which belongs to no call: some call of the
-//! client's has to bring the question.
+//! Modern clients of legacy servers that send requests on a stream of no call: an open call of the
+//! client returns the input request.
 
 use serde_json::{Value, json};
 
-use crate::asking::helpers::{
-    FORM, METHODS, Place, SAMPLE, asking, everything, fence, modern_before, modern_client,
-    required, retry, to_ask, value,
+use crate::server_requests::helpers::{
+    FORM, METHODS, SAMPLE, StreamKind, all_capabilities, ask_params, barrier, legacy_client,
+    modern_client, modern_client_of, parse_input_required, raw_id, request_line, requesting_server,
+    retry_params, value,
 };
 use testkit::gate::Gate;
 use testkit::json::text_of;
 use testkit::proxy;
 use testkit::upstream::{self, Upstream};
 
-/// Arguments of `ask`.
+/// Returns arguments of `ask`.
 fn arguments(id: &str) -> Value {
-    let call = value(to_ask(id, "elicitation/create", FORM).as_bytes());
+    let call = value(ask_params(id, "elicitation/create", FORM).as_bytes());
     call["arguments"].clone()
 }
 
 #[tokio::test]
-async fn what_is_asked_beside_a_call_is_brought_by_it() {
-    for place in [Place::Aside, Place::Shared] {
-        let server = asking(place).await;
-        let mut client = modern_before(&server).await;
+async fn server_request_outside_a_call_is_returned_by_the_call() {
+    for stream_kind in [StreamKind::Standalone, StreamKind::Shared] {
+        let server = requesting_server(stream_kind).await;
+        let mut client = modern_client_of(&server).await;
         let params = json!({"name": "ask", "arguments": arguments("1")});
         let call = client
             .send_request_in_era("tools/call", params.clone())
             .await;
         let answer = client.answer_to(&call.to_string()).await;
-        let (state, questions) = required(&answer);
-        assert_eq!(questions.len(), 1, "{place:?}");
-        let responses = json!({&questions[0].0: {"action": "accept", "content": {}}});
+        let (state, input_requests) = parse_input_required(&answer);
+        assert_eq!(input_requests.len(), 1, "{stream_kind:?}");
+        let responses = json!({&input_requests[0].0: {"action": "accept", "content": {}}});
         let answer = client
-            .request_in_era("tools/call", retry(params, &state, responses))
+            .request_in_era("tools/call", retry_params(params, &state, responses))
             .await;
-        assert_eq!(answer["result"]["heard"]["id"], 1, "{place:?} {answer}");
+        assert_eq!(
+            answer["result"]["received"]["id"], 1,
+            "{stream_kind:?} {answer}"
+        );
     }
 }
 
 #[tokio::test]
-async fn of_several_calls_the_oldest_brings_it_and_all_are_answered() {
-    for place in [Place::Aside, Place::Shared] {
+async fn oldest_of_several_calls_returns_the_server_request() {
+    for stream_kind in [StreamKind::Standalone, StreamKind::Shared] {
         let gate = Gate::closed();
         let opens = gate.clone();
-        let server = place
+        let server = stream_kind
             .server()
             .tool("old")
             .tool("young")
@@ -54,14 +58,14 @@ async fn of_several_calls_the_oldest_brings_it_and_all_are_answered() {
                         opens.passed().await;
                         return br#"{"content":[{"type":"text","text":"old"}]}"#.to_vec();
                     }
-                    let stream = place.stream(&call).await;
+                    let stream = stream_kind.stream(&call).await;
                     let received = stream.request("1", "elicitation/create", FORM).await;
                     let text = json!(String::from_utf8(received).unwrap());
                     format!(r#"{{"content":[{{"type":"text","text":{text}}}]}}"#).into_bytes()
                 }
             });
         let server = server.start().await;
-        let mut client = modern_before(&server).await;
+        let mut client = modern_client_of(&server).await;
         let params = json!({"name": "old", "arguments": {}});
         let old = client
             .send_request_in_era("tools/call", params.clone())
@@ -69,10 +73,10 @@ async fn of_several_calls_the_oldest_brings_it_and_all_are_answered() {
         server.wait_for_calls(1).await;
         let young = client.send_call("young", json!({})).await;
         let answer = client.answer_to(&old.to_string()).await;
-        let (state, questions) = required(&answer);
-        let responses = json!({&questions[0].0: {"action": "decline"}});
-        let again = client
-            .send_request_in_era("tools/call", retry(params, &state, responses))
+        let (state, input_requests) = parse_input_required(&answer);
+        let responses = json!({&input_requests[0].0: {"action": "decline"}});
+        let retry = client
+            .send_request_in_era("tools/call", retry_params(params, &state, responses))
             .await;
         let answer = client.response(young).await;
         assert!(
@@ -80,20 +84,24 @@ async fn of_several_calls_the_oldest_brings_it_and_all_are_answered() {
             "{answer}"
         );
         gate.open();
-        assert_eq!(text_of(&client.response(again).await), "old", "{place:?}");
+        assert_eq!(
+            text_of(&client.response(retry).await),
+            "old",
+            "{stream_kind:?}"
+        );
     }
 }
 
-/// A server that holds the answers to calls of `slow` back, head and all, until the gate is open.
-async fn headless(gate: &Gate) -> Upstream {
+/// Starts a server that delays the response head of `slow` until the gate opens.
+async fn server_delaying_head(gate: &Gate) -> Upstream {
     let server = upstream::legacy().tool("slow").tool("echo");
     let server = server.holding(gate, |request| request.tool() == "slow");
     server.start().await
 }
 
-/// Such a server, one that never answers, and a proxy before both that gives them little time.
-async fn impatient(gate: &Gate) -> (Upstream, Upstream, proxy::Builder) {
-    let server = headless(gate).await;
+/// Starts such a server and one that never responds, and returns a proxy with a short timeout for both.
+async fn proxy_with_short_timeout(gate: &Gate) -> (Upstream, Upstream, proxy::Builder) {
+    let server = server_delaying_head(gate).await;
     let clock = upstream::legacy().tool("clock").held_by(&Gate::closed());
     let clock = clock.start().await;
     let proxy = proxy::new().upstream("a", &server).upstream("b", &clock);
@@ -103,9 +111,9 @@ async fn impatient(gate: &Gate) -> (Upstream, Upstream, proxy::Builder) {
 }
 
 #[tokio::test]
-async fn a_call_whose_answer_has_not_begun_brings_it_too() {
+async fn call_without_response_head_returns_the_server_request() {
     let gate = Gate::closed();
-    let (server, _clock, proxy) = impatient(&gate).await;
+    let (server, _clock, proxy) = proxy_with_short_timeout(&gate).await;
     let mut client = modern_client(proxy).await;
     let params = json!({"name": "slow", "arguments": {}});
     let call = client
@@ -113,58 +121,60 @@ async fn a_call_whose_answer_has_not_begun_brings_it_too() {
         .await;
     server.wait_for_request("tools/call").await;
     let stream = server.event_stream().await;
-    let asked = stream.request("1", "elicitation/create", FORM);
-    let answered = async {
+    let pending_request = stream.request("1", "elicitation/create", FORM);
+    let client_response = async {
         let answer = client.answer_to(&call.to_string()).await;
-        let (state, questions) = required(&answer);
-        // Longer than the server may be silent to a client that nobody asks.
+        let (state, input_requests) = parse_input_required(&answer);
+        // Longer than the timeout of a call without a server request.
         for _ in 0..2 {
             let silent = client.call("clock", json!({})).await;
             assert_eq!(silent["error"]["code"], -31003, "{silent}");
         }
-        let responses = json!({&questions[0].0: {"action": "accept"}});
+        let responses = json!({&input_requests[0].0: {"action": "accept"}});
         client
-            .send_request_in_era("tools/call", retry(params, &state, responses))
+            .send_request_in_era("tools/call", retry_params(params, &state, responses))
             .await
     };
-    let (received, again) = tokio::join!(asked, answered);
+    let (received, retry) = tokio::join!(pending_request, client_response);
     assert_eq!(value(&received)["result"]["action"], "accept");
     gate.open();
-    assert_eq!(text_of(&client.response(again).await), "slow {}");
+    assert_eq!(text_of(&client.response(retry).await), "slow {}");
     assert_eq!(server.requests_of("tools/call").len(), 1);
 }
 
 #[tokio::test]
-async fn a_legacy_client_has_time_although_the_answer_has_not_begun() {
+async fn pending_request_extends_a_call_without_response_head() {
     let gate = Gate::closed();
-    let (server, _clock, proxy) = impatient(&gate).await;
-    let mut client = crate::asking::helpers::legacy_client(proxy).await;
+    let (server, _clock, proxy) = proxy_with_short_timeout(&gate).await;
+    let mut client = legacy_client(proxy).await;
     let call = client.send_call("slow", json!({})).await;
     server.wait_for_request("tools/call").await;
     let stream = server.event_stream().await;
-    let asked = stream.request("1", "elicitation/create", FORM);
-    let answered = async {
-        let ask = client.incoming_line("elicitation/create").await;
+    let pending_request = stream.request("1", "elicitation/create", FORM);
+    let client_response = async {
+        let server_request = client.incoming_line("elicitation/create").await;
         for _ in 0..2 {
             let silent = client.call("clock", json!({})).await;
             assert_eq!(silent["error"]["code"], -31003, "{silent}");
         }
-        client.answer(&ask, r#""result":{"action":"accept"}"#).await
+        client
+            .answer(&server_request, r#""result":{"action":"accept"}"#)
+            .await
     };
-    tokio::join!(asked, answered);
+    tokio::join!(pending_request, client_response);
     gate.open();
     assert_eq!(text_of(&client.response(call).await), "slow {}");
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_answered_and_not_asked_for_times_out_once() {
+async fn call_without_response_or_server_request_times_out_once() {
     for modern in [false, true] {
-        let server = headless(&Gate::closed()).await;
+        let server = server_delaying_head(&Gate::closed()).await;
         let proxy = proxy::new().upstream("a", &server);
         let mut client = proxy.extra("a", json!({"timeout": "300ms"})).start().await;
         match modern {
-            true => client.declare(everything()),
-            false => drop(client.initialize_with(everything()).await),
+            true => client.declare(all_capabilities()),
+            false => drop(client.initialize_with(all_capabilities()).await),
         }
         let answer = client.call("slow", json!({})).await;
         assert_eq!(answer["error"]["code"], -31003, "{answer}");
@@ -174,10 +184,10 @@ async fn a_call_that_is_not_answered_and_not_asked_for_times_out_once() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_be_asked_is_declined() {
-    for place in [Place::Aside, Place::Shared] {
-        let server = asking(place).await;
-        let mut client = modern_before(&server).await;
+async fn server_request_without_an_open_call_is_declined() {
+    for stream_kind in [StreamKind::Standalone, StreamKind::Shared] {
+        let server = requesting_server(stream_kind).await;
+        let mut client = modern_client_of(&server).await;
         client.tools().await;
         let stream = server.event_stream().await;
         let received = stream.request("1", "elicitation/create", FORM).await;
@@ -191,7 +201,7 @@ async fn what_nobody_can_be_asked_is_declined() {
 }
 
 #[tokio::test]
-async fn a_request_that_must_not_require_input_brings_no_question() {
+async fn server_request_during_completion_is_declined() {
     let capabilities = r#"{"tools":{},"completions":{},"prompts":{}}"#;
     let server = upstream::legacy()
         .tool("echo")
@@ -209,21 +219,21 @@ async fn a_request_that_must_not_require_input_brings_no_question() {
             br#"{"completion":{"values":[]}}"#.to_vec()
         });
     let server = server.start().await;
-    let mut client = modern_before(&server).await;
-    let what =
+    let mut client = modern_client_of(&server).await;
+    let params =
         json!({"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "n", "value": ""}});
-    let answer = client.request_in_era("completion/complete", what).await;
+    let answer = client.request_in_era("completion/complete", params).await;
     assert_eq!(
         answer["result"]["completion"]["values"],
         json!([]),
         "{answer}"
     );
-    fence(&mut client).await;
+    barrier(&mut client).await;
 }
 
 #[tokio::test]
-async fn an_answer_and_a_question_in_one_breath_lose_neither() {
-    // The one stream carries a question of the second call, and then the answer to the first.
+async fn response_and_server_request_in_one_event_are_both_kept() {
+    // The stream carries a request of the second call, and then the response to the first call.
     let server = upstream::http_sse().tool("old").tool("young");
     let gate = Gate::closed();
     let opens = gate.clone();
@@ -232,12 +242,12 @@ async fn an_answer_and_a_question_in_one_breath_lose_neither() {
         async move {
             if call.request.tool() == "old" {
                 opens.passed().await;
-                let ask = crate::asking::helpers::request_line("1", "elicitation/create", FORM);
-                let id = crate::asking::helpers::id_of(&call.request.body);
+                let server_request = request_line("1", "elicitation/create", FORM);
+                let id = raw_id(&call.request.body);
                 let result = r#"{"content":[{"type":"text","text":"old"}]}"#;
                 let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
-                // One event carries both, so that nothing comes between them.
-                call.send(format!("[{ask},{answer}]")).await;
+                // One event carries both, so that no other message arrives between them.
+                call.send(format!("[{server_request},{answer}]")).await;
                 std::future::pending::<()>().await;
             }
             let answers = |response: &testkit::raw::Request| response.rpc_method().is_empty();
@@ -246,7 +256,7 @@ async fn an_answer_and_a_question_in_one_breath_lose_neither() {
         }
     });
     let server = server.start().await;
-    let mut client = modern_before(&server).await;
+    let mut client = modern_client_of(&server).await;
     let params = json!({"name": "old", "arguments": {}});
     let old = client
         .send_request_in_era("tools/call", params.clone())
@@ -256,10 +266,10 @@ async fn an_answer_and_a_question_in_one_breath_lose_neither() {
     server.wait_for_calls(2).await;
     gate.open();
     let answer = client.answer_to(&old.to_string()).await;
-    let (state, questions) = required(&answer);
-    let responses = json!({&questions[0].0: {"action": "accept"}});
+    let (state, input_requests) = parse_input_required(&answer);
+    let responses = json!({&input_requests[0].0: {"action": "accept"}});
     let answer = client
-        .request_in_era("tools/call", retry(params, &state, responses))
+        .request_in_era("tools/call", retry_params(params, &state, responses))
         .await;
     assert_eq!(text_of(&answer), "old");
     assert_eq!(text_of(&client.response(young).await), "young");

@@ -1,5 +1,4 @@
-//! Sessions with legacy servers, each bound to what its client has declared; and what clients tell
-//! without being asked.
+//! Sessions with legacy servers: one for each set of declared capabilities.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,22 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::asking::helpers::{FORM, everything, legacy_before};
+use crate::server_requests::helpers::{FORM, all_capabilities, legacy_client_of};
 use testkit::gate::Gate;
 use testkit::json::bytes_of;
 use testkit::proxy::{self, Client};
 use testkit::raw::Request;
 use testkit::upstream::{self, Upstream};
 
-/// The sessions of the calls so far, in order.
-fn sessions_of_calls(server: &Upstream) -> Vec<String> {
+/// Returns the session ids of the calls so far, in order.
+pub(super) fn sessions_of_calls(server: &Upstream) -> Vec<String> {
     let calls = server.requests_of("tools/call");
     let session = |call: &Request| call.header("mcp-session-id").unwrap().to_owned();
     calls.iter().map(session).collect()
 }
 
-/// Calls `echo` as a client of these capabilities, in these bytes.
-async fn call_as(client: &mut Client, id: &str, capabilities: &str) {
+/// Calls `echo` as a modern client that declares these capabilities as written.
+pub(super) async fn call_as(client: &mut Client, id: &str, capabilities: &str) {
     let line = format!(
         r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"echo","_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"test","version":"1"}},"io.modelcontextprotocol/clientCapabilities":{capabilities}}}}}}}"#
     );
@@ -31,13 +30,13 @@ async fn call_as(client: &mut Client, id: &str, capabilities: &str) {
     assert!(answer.contains(r#""content""#), "{answer}");
 }
 
-async fn echoing() -> Upstream {
+pub(super) async fn echo_server() -> Upstream {
     upstream::legacy().tool("echo").start().await
 }
 
 #[tokio::test]
-async fn a_session_is_opened_in_the_clients_words() {
-    let server = echoing().await;
+async fn initialize_forwards_client_info_and_capabilities_as_written() {
+    let server = echo_server().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let info = r#"{ "version":"1.0","name":"t\u0065st","x":[1.0E2] }"#;
     let capabilities = r#"{ "roots" :{"listChanged":true},"sampling":{},"tasks":{"x":1E2},"experimental":{"\u0061":0.10} }"#;
@@ -54,8 +53,8 @@ async fn a_session_is_opened_in_the_clients_words() {
 }
 
 #[tokio::test]
-async fn modern_clients_share_a_session_when_they_declare_the_same() {
-    let server = echoing().await;
+async fn clients_with_equal_capabilities_share_a_session() {
+    let server = echo_server().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let groups = [
         [
@@ -85,8 +84,8 @@ async fn modern_clients_share_a_session_when_they_declare_the_same() {
     for later in sessions.chunks(3) {
         assert_eq!(later, &sessions[..3]);
     }
-    let begun = server.requests_of("initialize");
-    let declared: Vec<Value> = begun
+    let handshakes = server.requests_of("initialize");
+    let declared: Vec<Value> = handshakes
         .iter()
         .map(|it| it.json()["params"]["capabilities"].take())
         .collect();
@@ -97,19 +96,19 @@ async fn modern_clients_share_a_session_when_they_declare_the_same() {
     ];
     assert_eq!(declared, expected);
     let named = |it: &Request| it.json()["params"]["clientInfo"]["name"] == "test";
-    assert!(begun.iter().all(named));
+    assert!(handshakes.iter().all(named));
 }
 
 #[tokio::test]
-async fn the_session_that_was_used_longest_ago_makes_room() {
-    let server = echoing().await;
+async fn least_recently_used_session_is_closed_first() {
+    let server = echo_server().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let declaring = |number: usize| format!(r#"{{"experimental":{{"{number}":{{}}}}}}"#);
-    // The main one, and four beside it.
+    // The main session and four extra sessions.
     for number in 0..5 {
         call_as(&mut client, &format!("1{number}"), &declaring(number)).await;
     }
-    // The first of these is used again, so that the second is the oldest.
+    // The first extra session is used again, so the second is the least recently used.
     call_as(&mut client, "21", &declaring(1)).await;
     assert_eq!(server.requests_of("initialize").len(), 5);
     let sessions = sessions_of_calls(&server);
@@ -117,7 +116,7 @@ async fn the_session_that_was_used_longest_ago_makes_room() {
     call_as(&mut client, "25", &declaring(5)).await;
     let deleted = server.raw.wait_for(|it| it.method == "DELETE").await;
     assert_eq!(deleted.header("mcp-session-id"), Some(&*sessions[2]));
-    // All others are as they were.
+    // All other sessions are still open.
     for number in [0, 1, 3, 4, 5] {
         call_as(&mut client, &format!("3{number}"), &declaring(number)).await;
     }
@@ -138,7 +137,7 @@ async fn the_session_that_was_used_longest_ago_makes_room() {
 }
 
 #[tokio::test]
-async fn a_session_in_use_makes_room_for_none() {
+async fn session_in_use_is_not_closed() {
     let gate = Gate::closed();
     let held = gate.clone();
     let server = upstream::legacy().tool("echo").tool("hold");
@@ -172,11 +171,11 @@ async fn a_session_in_use_makes_room_for_none() {
 }
 
 #[tokio::test]
-async fn probing_client_is_asked_by_its_handshake_capabilities() {
+async fn server_requests_follow_the_capabilities_of_the_handshake() {
     let server = upstream::legacy().tool("echo").on_call(|call| async move {
         let received = call.request("1", "elicitation/create", FORM).await;
         format!(
-            r#"{{"content":[],"heard":{}}}"#,
+            r#"{{"content":[],"received":{}}}"#,
             String::from_utf8(received).unwrap()
         )
         .into()
@@ -187,95 +186,41 @@ async fn probing_client_is_asked_by_its_handshake_capabilities() {
     let found = client.modern("server/discover", json!({})).await;
     assert!(found["result"].is_object(), "{found}");
     server.wait_for_request("initialize").await;
-    client.initialize_with(everything()).await;
+    client.initialize_with(all_capabilities()).await;
     let call = client.send_call("echo", json!({})).await;
-    let ask = client.incoming_request("elicitation/create").await;
-    client.respond(&ask, json!({"action": "accept"})).await;
+    let server_request = client.incoming_request("elicitation/create").await;
+    client
+        .respond(&server_request, json!({"action": "accept"}))
+        .await;
     let answer = client.response(call).await;
     assert_eq!(
-        answer["result"]["heard"]["result"]["action"], "accept",
+        answer["result"]["received"]["result"]["action"], "accept",
         "{answer}"
     );
-    let begun = server.requests_of("initialize");
-    let declared: Vec<Value> = begun
+    let handshakes = server.requests_of("initialize");
+    let declared: Vec<Value> = handshakes
         .iter()
         .map(|it| it.json()["params"]["capabilities"].take())
         .collect();
-    assert_eq!(declared, [json!({}), everything()]);
+    assert_eq!(declared, [json!({}), all_capabilities()]);
 }
 
 #[tokio::test]
-async fn what_a_client_tells_reaches_its_own_sessions() {
-    let legacy = echoing().await;
-    let modern = upstream::modern().tool("work").start().await;
-    let shared = upstream::http_sse().tool("share").start().await;
-    let proxy = proxy::new().upstream("a", &legacy).upstream("b", &modern);
-    let mut client = proxy.upstream("c", &shared).start().await;
-    client.initialize_with(everything()).await;
-    client.tools().await;
-    // Somebody else's session.
-    call_as(&mut client, "90", "{}").await;
-    client.call("echo", json!({})).await;
-    let roots =
-        r#"{"jsonrpc":"2.0","method":"notifications\/roots/list_changed","params":{ "x":1.0 }}"#;
-    let unknown = r#"{"jsonrpc":"2.0","method":"notifications/x/y","x":1E2}"#;
-    client.send_line(roots).await;
-    client.send_line(unknown).await;
-    for server in [&legacy, &shared, &modern] {
-        server.wait_for_request("notifications/x/y").await;
-    }
-    let own = sessions_of_calls(&legacy).pop();
-    for (method, line) in [
-        ("notifications/roots/list_changed", roots),
-        ("notifications/x/y", unknown),
-    ] {
-        legacy.wait_for_request(method).await;
-        shared.wait_for_request(method).await;
-        for server in [&legacy, &shared] {
-            let requests = server.requests_of(method);
-            assert_eq!(requests.len(), 1, "{method}");
-            assert_eq!(requests[0].text(), line);
-        }
-        let request = legacy.requests_of(method).remove(0);
-        assert_eq!(request.header("mcp-session-id"), own.as_deref(), "{method}");
-    }
-    assert!(
-        modern
-            .requests_of("notifications/roots/list_changed")
-            .is_empty()
-    );
-    assert_eq!(modern.requests_of("notifications/x/y")[0].text(), unknown);
-}
-
-#[tokio::test]
-async fn what_a_client_without_a_session_tells_reaches_the_servers() {
-    let legacy = echoing().await;
-    let modern = upstream::modern().tool("work").start().await;
-    let proxy = proxy::new().upstream("a", &legacy).upstream("b", &modern);
-    let mut client = proxy.start().await;
-    client.declare(everything());
-    client.tools().await;
-    client.notify("notifications/x/y", json!({})).await;
-    legacy.wait_for_request("notifications/x/y").await;
-    modern.wait_for_request("notifications/x/y").await;
-}
-
-#[tokio::test]
-async fn modern_server_sees_no_legacy_terms_of_a_legacy_client() {
+async fn legacy_capability_members_are_removed_for_modern_servers() {
     let server = upstream::modern().tool("work").start().await;
-    let mut client = legacy_before(&server).await;
+    let mut client = legacy_client_of(&server).await;
     client.call("work", json!({})).await;
     let call = server.calls().remove(0);
     let meta = &serde_json::from_slice::<Value>(&call).unwrap()["params"]["_meta"];
     let declared = &meta["io.modelcontextprotocol/clientCapabilities"];
     assert_eq!(declared["roots"], json!({}));
-    assert_eq!(declared["elicitation"], everything()["elicitation"]);
+    assert_eq!(declared["elicitation"], all_capabilities()["elicitation"]);
 }
 
 #[tokio::test]
 async fn listing_follows_the_capabilities_declared_in_the_handshake() {
-    let can_ask = Arc::new(AtomicBool::new(false));
-    let (declared, asks) = (can_ask.clone(), can_ask);
+    let supports_elicitation = Arc::new(AtomicBool::new(false));
+    let (declared, is_declared) = (supports_elicitation.clone(), supports_elicitation);
     let server = upstream::legacy()
         .tool("work")
         .guarded(move |request| {
@@ -286,9 +231,9 @@ async fn listing_follows_the_capabilities_declared_in_the_handshake() {
             std::future::ready(None)
         })
         .answers("tools/list", move |_| {
-            let asking = format!(",{}", upstream::tool("ask"));
-            let more = if asks.load(Ordering::Relaxed) {
-                &*asking
+            let ask_tool = format!(",{}", upstream::tool("ask"));
+            let more = if is_declared.load(Ordering::Relaxed) {
+                &*ask_tool
             } else {
                 ""
             };
@@ -298,9 +243,9 @@ async fn listing_follows_the_capabilities_declared_in_the_handshake() {
     let mut client = proxy::new().upstream("a", &server).start().await;
     let listed = client.modern("tools/list", json!({})).await;
     assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 1);
-    client.initialize_with(everything()).await;
+    client.initialize_with(all_capabilities()).await;
     client.wait_for_tools(&["work", "ask"]).await;
-    // The session that was for nobody has ended.
+    // The session without capabilities has been closed.
     server
         .raw
         .wait_for(|request| request.method == "DELETE")

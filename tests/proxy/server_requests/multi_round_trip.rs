@@ -1,20 +1,22 @@
-//! Legacy clients of modern servers: a call is made again with the answers, as often as it takes.
+//! Legacy clients of modern servers: the proxy retries the call with the client's responses until it completes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::asking::helpers::{ACCEPTED, FORM, SAMPLE, id_of, legacy_before, text, value};
+use crate::server_requests::helpers::{
+    ACCEPTED, FORM, SAMPLE, legacy_client_of, raw_id, text, value,
+};
 use testkit::json::{bytes_of, part};
 use testkit::proxy::call_line;
 use testkit::raw::Request;
 use testkit::upstream::{self, Upstream};
 
-/// What ends a call.
+/// A complete result.
 pub(crate) const DONE: &str = r#"{"content":[],"resultType":"complete"}"#;
 
-/// What counts up, and gives each of these answers in turn; the last one again and again.
+/// Returns a handler that gives these answers in turn and then repeats the last one.
 pub(crate) fn in_turn(answers: &[&str]) -> impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static {
     let answers: Vec<_> = answers.iter().map(|it| it.as_bytes().to_vec()).collect();
     let count = Arc::new(AtomicUsize::new(0));
@@ -24,39 +26,40 @@ pub(crate) fn in_turn(answers: &[&str]) -> impl Fn(&Request) -> Vec<u8> + Send +
     }
 }
 
-/// A modern server whose calls of `work` get these results in turn.
-pub(crate) async fn answering(results: &[&str]) -> Upstream {
+/// Starts a modern server whose `work` returns these results in turn.
+pub(crate) async fn server_returning(results: &[&str]) -> Upstream {
     let server = upstream::modern().tool("work").reply_with(in_turn(results));
     server.start().await
 }
 
-/// A result that asks these questions (JSON, in bytes).
-pub(crate) fn asks(questions: &str) -> String {
-    format!(r#"{{"resultType":"input_required","inputRequests":{questions}}}"#)
+/// Returns an `input_required` result with these input requests (JSON).
+pub(crate) fn input_required(input_requests: &str) -> String {
+    format!(r#"{{"resultType":"input_required","inputRequests":{input_requests}}}"#)
 }
 
-/// A result that asks for an elicitation, a sampling, or roots.
-pub(crate) fn asks_for(method: &str, params: &str) -> String {
-    asks(&format!(
+/// Returns an `input_required` result with one input request.
+pub(crate) fn input_required_for(method: &str, params: &str) -> String {
+    input_required(&format!(
         r#"{{"k":{{"method":"{method}","params":{params}}}}}"#
     ))
 }
 
 #[tokio::test]
-async fn retry_carries_all_answers_and_the_state_as_written() {
+async fn retry_carries_responses_and_request_state_as_written() {
     let first = format!(
         r#"{{ "requestState" : "a\u0062\/\\ \"" , "resultType" : "input\u005frequired","inputRequests":{{ "k\u0031":{{"method":"elicitation/create","params":{FORM}}} , "b" : {{ "params":{SAMPLE} ,"method":"sampling\/createMessage","x":1.0}},"":{{"method":"roots/list"}} }} }}"#
     );
-    let second = asks_for("elicitation/create", FORM);
-    let server = answering(&[&first, &second, DONE]).await;
-    let mut client = legacy_before(&server).await;
+    let second = input_required_for("elicitation/create", FORM);
+    let server = server_returning(&[&first, &second, DONE]).await;
+    let mut client = legacy_client_of(&server).await;
     let params = r#"{ "name":"work","x":[1.0],"arguments":{"n":1E2} ,"_meta":{"v\/w":0.10}}"#;
     client.send_line(call_line("\"c\"", params)).await;
 
     let elicitation = client.incoming_line("elicitation/create").await;
     let sampling = client.incoming_line("sampling/createMessage").await;
     let roots = client.incoming_line("roots/list").await;
-    let envelope = |ask: &[u8]| format!(r#"{{"jsonrpc":"2.0","id":{},"#, id_of(ask));
+    let envelope =
+        |server_request: &[u8]| format!(r#"{{"jsonrpc":"2.0","id":{},"#, raw_id(server_request));
     let expected = format!(
         r#"{}"method":"elicitation/create","params":{FORM}}}"#,
         envelope(&elicitation)
@@ -96,13 +99,13 @@ async fn retry_carries_all_answers_and_the_state_as_written() {
         Some(r#""a\u0062\/\\ \"""#)
     );
     assert_eq!(member(2, "inputResponses").as_deref(), Some(r#"{"k":7}"#));
-    // The second result has none, and the first one's is over.
+    // The second result has no `requestState`, and that of the first is not sent again.
     assert_eq!(member(2, "requestState"), None);
     for key in ["name", "x", "arguments", "_meta"] {
         assert_eq!(member(1, key), member(0, key), "{key}");
         assert_eq!(member(2, key), member(0, key), "{key}");
     }
-    let ids: Vec<_> = calls.iter().map(|call| id_of(call)).collect();
+    let ids: Vec<_> = calls.iter().map(|call| raw_id(call)).collect();
     assert!(
         ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2],
         "{ids:?}"
@@ -110,12 +113,12 @@ async fn retry_carries_all_answers_and_the_state_as_written() {
 }
 
 #[tokio::test]
-async fn call_with_only_a_state_is_retried_without_asking_the_client() {
+async fn call_with_only_request_state_is_retried_immediately() {
     let state =
         |state: &str| format!(r#"{{"resultType":"input_required","requestState":{state}}}"#);
-    let server = answering(&[&state(r#""\u0031""#), &state("\"\""), DONE]).await;
-    let mut client = legacy_before(&server).await;
-    // As short as a call can be.
+    let server = server_returning(&[&state(r#""\u0031""#), &state("\"\""), DONE]).await;
+    let mut client = legacy_client_of(&server).await;
+    // A call without optional members.
     let answer = client
         .exchange(call_line("9", r#"{"name":"work"}"#), "9")
         .await;
@@ -132,13 +135,13 @@ async fn call_with_only_a_state_is_retried_without_asking_the_client() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_on_and_on_is_stopped() {
-    let server = answering(&[&asks_for("roots/list", "{}")]).await;
-    let mut client = legacy_before(&server).await;
+async fn call_requiring_input_over_32_times_fails() {
+    let server = server_returning(&[&input_required_for("roots/list", "{}")]).await;
+    let mut client = legacy_client_of(&server).await;
     let call = client.send_call("work", json!({})).await;
     for _ in 0..32 {
-        let ask = client.incoming_request("roots/list").await;
-        client.respond(&ask, json!({"roots": []})).await;
+        let server_request = client.incoming_request("roots/list").await;
+        client.respond(&server_request, json!({"roots": []})).await;
     }
     let answer = client.response(call).await;
     let message = answer["error"]["message"].as_str().unwrap();
@@ -152,7 +155,7 @@ async fn a_server_that_asks_on_and_on_is_stopped() {
 }
 
 #[tokio::test]
-async fn progress_of_every_round_reaches_the_client_before_the_answer() {
+async fn progress_of_every_retry_precedes_the_response() {
     let server = upstream::modern().tool("work").on_call(|call| async move {
         let params = &call.request.json()["params"];
         let round = params["requestState"].as_str().unwrap_or("0");
@@ -163,20 +166,20 @@ async fn progress_of_every_round_reaches_the_client_before_the_answer() {
             return DONE.into();
         }
         let state = format!(r#","requestState":"{}"}}"#, round + 1);
-        let asks = asks_for("elicitation/create", FORM);
-        format!("{}{state}", &asks[..asks.len() - 1]).into()
+        let result = input_required_for("elicitation/create", FORM);
+        format!("{}{state}", &result[..result.len() - 1]).into()
     });
     let server = server.start().await;
-    let mut client = legacy_before(&server).await;
+    let mut client = legacy_client_of(&server).await;
     let params = r#"{"name":"work","_meta":{"progressToken":"\u0070"}}"#;
     client.send_line(call_line("9", params)).await;
     for _ in 0..2 {
-        let ask = client.incoming_line("elicitation/create").await;
-        client.answer(&ask, ACCEPTED).await;
+        let server_request = client.incoming_line("elicitation/create").await;
+        client.answer(&server_request, ACCEPTED).await;
     }
     client.answer_to("9").await;
     let lines: Vec<Value> = client.received().iter().map(|line| value(line)).collect();
-    let said = lines.iter().map(|line| match line["method"].as_str() {
+    let events = lines.iter().map(|line| match line["method"].as_str() {
         Some("notifications/progress") => {
             assert_eq!(line["params"]["progressToken"], "p");
             line["params"]["progress"].to_string()
@@ -184,37 +187,37 @@ async fn progress_of_every_round_reaches_the_client_before_the_answer() {
         Some("elicitation/create") => "?".to_owned(),
         _ => line["id"].to_string(),
     });
-    let said: Vec<_> = said.skip_while(|said| said != "1").collect();
-    // The first answer is that of `initialize`, under 1.
-    let said = said.join(" ");
-    assert!(said.ends_with("1 2 ? 3 4 ? 5 6 9"), "{said}");
+    let events: Vec<_> = events.skip_while(|event| event != "1").collect();
+    // The response to `initialize` has the id 1, too.
+    let events = events.join(" ");
+    assert!(events.ends_with("1 2 ? 3 4 ? 5 6 9"), "{events}");
 }
 
 #[tokio::test]
-async fn prompts_and_resources_ask_as_tools_do() {
-    let ask = asks_for("elicitation/create", FORM);
+async fn prompts_and_resources_may_require_input() {
+    let server_request = input_required_for("elicitation/create", FORM);
     let capabilities = r#"{"tools":{},"prompts":{},"resources":{}}"#;
     let server = upstream::modern().capabilities(capabilities);
     let server = server
         .offers("prompts", [r#"{"name":"p"}"#])
         .offers("resources", [r#"{"name":"r","uri":"x:r"}"#])
-        .answers("prompts/get", in_turn(&[&ask, DONE]))
-        .answers("resources/read", in_turn(&[&ask, DONE]));
+        .answers("prompts/get", in_turn(&[&server_request, DONE]))
+        .answers("resources/read", in_turn(&[&server_request, DONE]));
     let server = server.start().await;
-    let mut client = legacy_before(&server).await;
+    let mut client = legacy_client_of(&server).await;
     let requests = [
         ("prompts/get", json!({"name": "p"})),
         ("resources/read", json!({"uri": "x:r"})),
     ];
     for (method, params) in requests {
         let id = client.send_request_in_era(method, params).await;
-        let ask = client.incoming_line("elicitation/create").await;
-        client.answer(&ask, ACCEPTED).await;
+        let server_request = client.incoming_line("elicitation/create").await;
+        client.answer(&server_request, ACCEPTED).await;
         let answer = client.response(id).await;
         assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
-        let asks = server.requests_of(method);
-        assert_eq!(asks.len(), 2);
-        let responses = &asks[1].json()["params"]["inputResponses"];
+        let retries = server.requests_of(method);
+        assert_eq!(retries.len(), 2);
+        let responses = &retries[1].json()["params"]["inputResponses"];
         assert_eq!(
             *responses,
             json!({"k": {"action": "accept", "content": {}}})
