@@ -1,16 +1,18 @@
-//! Tasks: those of 2025-11-25 and those of the modern extension; asked about at their owners, listed
-//! from everywhere, and followed for clients that know none.
+//! Tasks of revision 2025-11-25 and of the modern extension.
+//!
+//! The proxy forwards requests about a task to its owner, merges task listings, and runs proxied
+//! tasks for clients that do not support tasks.
 
-mod asking;
-mod cancelled;
-mod declared;
+mod cancellation;
+mod client_tasks;
+mod faults;
+mod input_requests;
+mod legacy_proxied;
 mod listing;
-mod parked;
-mod relayed;
-mod required;
+mod modern_proxied;
 mod sdk;
 pub(crate) mod server;
-mod trouble;
+mod suspended_calls;
 
 use serde_json::{Value, json};
 
@@ -23,9 +25,9 @@ pub(crate) fn line(id: &str, method: &str, params: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
 }
 
-/// The parameters of a modern client, JSON without its braces, that knows the extension or does not.
-fn meta(knows_tasks: bool) -> String {
-    let capabilities = match knows_tasks {
+/// The `_meta` member of a modern client's parameters, with or without the tasks extension.
+fn meta(declares_tasks: bool) -> String {
+    let capabilities = match declares_tasks {
         true => r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#,
         false => "{}",
     };
@@ -34,31 +36,31 @@ fn meta(knows_tasks: bool) -> String {
     )
 }
 
-/// Sends a request and gives the line that answers it.
+/// Sends a request and returns the line of its response.
 async fn exchange(client: &mut Client, method: &str, params: &str) -> String {
     let id = format!(r#""{method}""#);
     let answer = client.exchange(line(&id, method, params), &id).await;
     String::from_utf8(answer).unwrap()
 }
 
-/// The same, as a JSON value.
-async fn ask(client: &mut Client, method: &str, params: &str) -> Value {
+/// Sends a request and returns its response as a JSON value.
+async fn exchange_json(client: &mut Client, method: &str, params: &str) -> Value {
     serde_json::from_str(&exchange(client, method, params).await).unwrap()
 }
 
-/// The line that carries a result, JSON, to [`exchange`].
+/// The response line that [`exchange`] returns for this JSON result.
 fn result_line(method: &str, result: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":"{method}","result":{result}}}"#)
 }
 
-/// The requests of this method that came to a server so far.
-fn asked(server: &Upstream, method: &str) -> Vec<Request> {
+/// The requests of this method that the server has received.
+fn requests_of(server: &Upstream, method: &str) -> Vec<Request> {
     let mut requests = server.raw.requests();
     requests.retain(|request| request.is(method));
     requests
 }
 
-/// The parameters of a request of the proxy, but for what is not about tasks.
+/// The parameters of a request without `_meta`.
 fn params_of(request: &Request) -> Value {
     let mut params = request.json()["params"].take();
     params.as_object_mut().unwrap().remove("_meta");

@@ -1,4 +1,4 @@
-//! The official SDK as a server with the extension; it knows no tasks of 2025-11-25.
+//! The official SDK as a server with the tasks extension. It does not support tasks of 2025-11-25.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::tasks::{ask, meta};
+use crate::tasks::{exchange_json, meta};
 use testkit::json::text_of;
 use testkit::proxy;
 use testkit::verbatim::{ERAS, Era};
 use testkit::within;
 
-/// A server whose tools are tasks alone: `soon` ends by itself, `never` when it is cancelled.
+/// A server whose tools require a task: `soon` ends by itself, `never` when it is cancelled.
 #[derive(Clone)]
 struct Server {
     tasks: TaskManager,
@@ -94,7 +94,7 @@ impl ServerHandler for Server {
     }
 }
 
-/// Starts it; its url, and how many of its tasks were cancelled.
+/// Starts the server. Returns its URL and the number of its cancelled tasks.
 async fn start() -> (String, watch::Sender<usize>) {
     let server = Server {
         tasks: TaskManager::new(),
@@ -116,7 +116,7 @@ async fn start() -> (String, watch::Sender<usize>) {
 }
 
 #[tokio::test]
-async fn its_tasks_serve_clients_that_know_none() {
+async fn clients_without_tasks_get_the_result() {
     let (url, _) = start().await;
     for era in ERAS {
         let mut client = proxy::new().upstream("sdk", &url).start().await;
@@ -129,17 +129,17 @@ async fn its_tasks_serve_clients_that_know_none() {
 }
 
 #[tokio::test]
-async fn its_tasks_are_followed_by_clients_that_know_them() {
+async fn client_with_tasks_polls_and_cancels_a_task() {
     let (url, cancelled) = start().await;
     let mut client = proxy::new().upstream("sdk", &url).start().await;
     let meta = meta(true);
     let call = format!(r#"{{"name":"never",{meta}}}"#);
-    let created = ask(&mut client, "tools/call", &call).await;
+    let created = exchange_json(&mut client, "tools/call", &call).await;
     assert_eq!(created["result"]["resultType"], "task", "{created}");
     let params = format!(r#"{{"taskId":{},{meta}}}"#, created["result"]["taskId"]);
-    let seen = ask(&mut client, "tasks/get", &params).await;
+    let seen = exchange_json(&mut client, "tasks/get", &params).await;
     assert_eq!(seen["result"]["status"], "working", "{seen}");
-    let answer = ask(&mut client, "tasks/cancel", &params).await;
+    let answer = exchange_json(&mut client, "tasks/cancel", &params).await;
     assert!(answer["result"].is_object(), "{answer}");
     let one = |cancelled: &usize| *cancelled == 1;
     let mut cancelled = cancelled.subscribe();
@@ -149,7 +149,7 @@ async fn its_tasks_are_followed_by_clients_that_know_them() {
 }
 
 #[tokio::test]
-async fn a_cancelled_call_ends_its_task() {
+async fn cancelled_call_ends_its_task() {
     let (url, cancelled) = start().await;
     let proxy = proxy::new().upstream("sdk", &url).env("DEBUG", "1");
     let mut client = proxy.start().await;

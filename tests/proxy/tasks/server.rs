@@ -7,32 +7,32 @@ use serde_json::Value;
 use testkit::raw::Request;
 use testkit::upstream::{self, Builder};
 
-/// What a server of 2025-11-25 declares that has everything of tasks.
+/// The capabilities of a server of 2025-11-25 that supports every task method.
 pub(crate) const LEGACY: &str =
     r#"{"tools":{},"tasks":{"list":{},"cancel":{},"requests":{"tools":{"call":{}}}}}"#;
 
-/// What a modern server declares.
+/// The capabilities of a modern server with the tasks extension.
 pub(crate) const MODERN: &str = r#"{"tools":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 
-/// The result of a task, with everything that a parser and a printer would change.
+/// The result of a task, with spellings that a parse and a print would change.
 pub(crate) const RESULT: &str = r#"{ "content":[ ],"x":1.50 ,"y":[1E+2,"\u00fc\/"],"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"}}}"#;
 
-/// The refusal of one that does not know the extension.
-pub(crate) const LACKING: &str = r#"{"code":-32021,"message":"no","data":{"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}}"#;
+/// The error for a client that does not declare the extension.
+pub(crate) const MISSING_CAPABILITY: &str = r#"{"code":-32021,"message":"no","data":{"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}}"#;
 
-/// What a task is at: each look shows the next, and the last one again and again.
+/// The statuses of a task: each poll returns the next one, and the last one repeats.
 #[derive(Clone)]
-pub(crate) struct Course(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Statuses(Arc<Mutex<Vec<String>>>);
 
-impl Course {
-    /// Of these statuses; what follows a space are members of the task besides.
+impl Statuses {
+    /// Creates the sequence. Text after a space in a status is further members of the task.
     pub(crate) fn new<'a>(statuses: impl IntoIterator<Item = &'a str>) -> Self {
         let mut statuses: Vec<_> = statuses.into_iter().map(str::to_owned).collect();
         statuses.reverse();
         Self(Arc::new(Mutex::new(statuses)))
     }
 
-    /// Goes on like this from now.
+    /// Replaces the rest of the sequence by this status.
     pub(crate) fn set(&self, status: &str) {
         *self.0.lock().unwrap() = vec![status.to_owned()];
     }
@@ -46,7 +46,7 @@ impl Course {
     }
 }
 
-/// A task of 2025-11-25, JSON; `status` as in [`Course::new`].
+/// A task of 2025-11-25, JSON; `status` as in [`Statuses::new`].
 pub(crate) fn task(id: &str, status: &str) -> String {
     let (status, more) = status.split_once(' ').unwrap_or((status, ""));
     format!(
@@ -54,28 +54,28 @@ pub(crate) fn task(id: &str, status: &str) -> String {
     )
 }
 
-/// A whole answer to `request` with this error, JSON.
+/// The response to `request` with this JSON error.
 pub(crate) fn error_to(request: &Request, error: &str) -> Vec<u8> {
     let id = String::from_utf8(request.id_bytes().unwrap()).unwrap();
     format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into()
 }
 
-/// The definition of a tool that supports tasks in this way.
+/// The definition of a tool with this value of `taskSupport`.
 pub(crate) fn tool(name: &str, support: &str) -> String {
     format!(
         r#"{{"name":"{name}","inputSchema":{{"type":"object"}},"execution":{{"taskSupport":"{support}"}}}}"#
     )
 }
 
-/// A legacy server whose tool `run` is a task alone, of this id and course.
-pub(crate) fn legacy(id: &str, course: &Course) -> Builder {
-    builder(upstream::legacy(), id, course)
+/// A legacy server whose tool `run` requires a task, which gets this id and these statuses.
+pub(crate) fn legacy(id: &str, statuses: &Statuses) -> Builder {
+    with_task(upstream::legacy(), id, statuses)
 }
 
-/// The same with another transport.
-pub(crate) fn builder(builder: Builder, id: &str, course: &Course) -> Builder {
-    let (course, id) = (course.clone(), id.to_owned());
-    let (created, seen, cancelled) = (id.clone(), id.clone(), id.clone());
+/// Adds the tool and the task of [`legacy`] to a server of any legacy transport.
+pub(crate) fn with_task(builder: Builder, id: &str, statuses: &Statuses) -> Builder {
+    let (statuses, id) = (statuses.clone(), id.to_owned());
+    let (created, polled, cancelled) = (id.clone(), id.clone(), id.clone());
     builder
         .capabilities(LEGACY)
         .tool_raw(&tool("run", "required"))
@@ -86,43 +86,43 @@ pub(crate) fn builder(builder: Builder, id: &str, course: &Course) -> Builder {
             _ => error_to(request, r#"{"code":-32601,"message":"only as a task"}"#),
         })
         .answers("tasks/get", move |request| {
-            known(request, &seen, || task(&seen, &course.next()))
+            reply_of_owner(request, &polled, || task(&polled, &statuses.next()))
         })
         .answers("tasks/result", move |request| {
-            known(request, &id, || RESULT.to_owned())
+            reply_of_owner(request, &id, || RESULT.to_owned())
         })
         .answers("tasks/cancel", move |request| {
-            known(request, &cancelled, || task(&cancelled, "cancelled"))
+            reply_of_owner(request, &cancelled, || task(&cancelled, "cancelled"))
         })
 }
 
-/// A modern server whose tool `run` is a task alone, of this id and course.
-pub(crate) fn modern(id: &str, course: &Course) -> Builder {
-    let (course, id) = (course.clone(), id.to_owned());
-    let (created, seen, cancelled) = (id.clone(), id.clone(), id.clone());
+/// A modern server whose tool `run` requires a task, which gets this id and these statuses.
+pub(crate) fn modern(id: &str, statuses: &Statuses) -> Builder {
+    let (statuses, id) = (statuses.clone(), id.to_owned());
+    let (created, polled, cancelled) = (id.clone(), id.clone(), id.clone());
     upstream::modern()
         .capabilities(MODERN)
         .tool("run")
-        .reply_with(move |request| match knows_tasks(request) {
+        .reply_with(move |request| match declares_tasks(request) {
             true => modern_task("task", &created, "working").into(),
-            false => error_to(request, LACKING),
+            false => error_to(request, MISSING_CAPABILITY),
         })
         .answers("tasks/get", move |request| {
-            known_modern(request, &seen, || {
-                modern_task("complete", &seen, &course.next())
+            reply_of_modern_owner(request, &polled, || {
+                modern_task("complete", &polled, &statuses.next())
             })
         })
         .answers("tasks/update", move |request| {
-            known_modern(request, &id, || r#"{"resultType":"complete"}"#.to_owned())
+            reply_of_modern_owner(request, &id, || r#"{"resultType":"complete"}"#.to_owned())
         })
         .answers("tasks/cancel", move |request| {
-            known_modern(request, &cancelled, || {
+            reply_of_modern_owner(request, &cancelled, || {
                 r#"{"resultType":"complete"}"#.to_owned()
             })
         })
 }
 
-/// A task of the extension, JSON; `status` as in [`Course::new`].
+/// A task of the extension, JSON; `status` as in [`Statuses::new`].
 pub(crate) fn modern_task(kind: &str, id: &str, status: &str) -> String {
     let (status, more) = status.split_once(' ').unwrap_or((status, ""));
     format!(
@@ -130,15 +130,15 @@ pub(crate) fn modern_task(kind: &str, id: &str, status: &str) -> String {
     )
 }
 
-/// Whether a request declares the extension.
-pub(crate) fn knows_tasks(request: &Request) -> bool {
+/// Returns `true` if the request declares the extension.
+pub(crate) fn declares_tasks(request: &Request) -> bool {
     let capabilities =
         &request.json()["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"];
     capabilities["extensions"]["io.modelcontextprotocol/tasks"].is_object()
 }
 
-fn known(request: &Request, id: &str, answer: impl FnOnce() -> String) -> Vec<u8> {
-    // It may be written with escapes.
+fn reply_of_owner(request: &Request, id: &str, answer: impl FnOnce() -> String) -> Vec<u8> {
+    // The id of a test may contain JSON escapes.
     let id: String = serde_json::from_str(&format!("\"{id}\"")).unwrap();
     match request.json()["params"]["taskId"] == id {
         true => answer().into(),
@@ -149,9 +149,9 @@ fn known(request: &Request, id: &str, answer: impl FnOnce() -> String) -> Vec<u8
     }
 }
 
-fn known_modern(request: &Request, id: &str, answer: impl FnOnce() -> String) -> Vec<u8> {
-    match knows_tasks(request) {
-        true => known(request, id, answer),
-        false => error_to(request, LACKING),
+fn reply_of_modern_owner(request: &Request, id: &str, answer: impl FnOnce() -> String) -> Vec<u8> {
+    match declares_tasks(request) {
+        true => reply_of_owner(request, id, answer),
+        false => error_to(request, MISSING_CAPABILITY),
     }
 }

@@ -50,8 +50,8 @@ async fn a_client_sees_nothing_of_the_tasks_of_another(kind: Kind) {
 
 #[tokio::test]
 async fn a_task_of_the_extension_is_its_own_clients() {
-    let course = server::Course::new(["working"]);
-    let server = server::modern("t", &course).start().await;
+    let statuses = server::Statuses::new(["working"]);
+    let server = server::modern("t", &statuses).start().await;
     let shared = Shared::before(&server);
     let tasks = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
     let [mut a, mut b] = shared.clients_with([Era::Modern; 2], tasks).await;

@@ -1,35 +1,35 @@
-//! A task that is followed for a client ends with the client's interest in it.
+//! A proxied task is cancelled with its call, or when its client disconnects.
 
 use serde_json::json;
 
-use crate::tasks::server::{self, Course};
-use crate::tasks::{asked, params_of, task_id};
+use crate::tasks::server::{self, Statuses};
+use crate::tasks::{params_of, requests_of, task_id};
 use testkit::proxy;
 use testkit::raw::Reply;
 use testkit::upstream::{Builder, Kind, Upstream};
 
 testkit::per_kind! {
     [legacy modern]
-    a_cancelled_call_cancels_its_task_and_is_not_answered
-    a_client_that_leaves_cancels_its_tasks
+    cancelled_call_cancels_its_task_and_gets_no_response
+    disconnect_of_a_client_cancels_its_tasks
 }
 
-/// A server of this kind whose task goes on.
+/// A server of this kind whose task never ends.
 fn working(kind: Kind) -> Builder {
-    let course = Course::new(["working"]);
+    let statuses = Statuses::new(["working"]);
     match kind {
-        Kind::Modern => server::modern("t", &course),
-        Kind::Legacy | Kind::HttpSse => server::legacy("t", &course),
+        Kind::Modern => server::modern("t", &statuses),
+        Kind::Legacy | Kind::HttpSse => server::legacy("t", &statuses),
     }
 }
 
 async fn assert_cancelled_by_task(server: &Upstream) {
     let cancel = server.wait_for_request("tasks/cancel").await;
     assert_eq!(params_of(&cancel), task_id("t"));
-    assert_eq!(asked(server, "notifications/cancelled").len(), 0);
+    assert_eq!(requests_of(server, "notifications/cancelled").len(), 0);
 }
 
-async fn a_cancelled_call_cancels_its_task_and_is_not_answered(kind: Kind) {
+async fn cancelled_call_cancels_its_task_and_gets_no_response(kind: Kind) {
     let server = working(kind).start().await;
     let mut client = proxy::before(&server).await;
     let id = client.send_call("run", json!({})).await;
@@ -40,19 +40,19 @@ async fn a_cancelled_call_cancels_its_task_and_is_not_answered(kind: Kind) {
     let before = client.received().len();
     client.cancel(id).await;
     assert_cancelled_by_task(&server).await;
-    let looks = asked(&server, "tasks/get").len();
-    // The connection goes on, and nobody looks at the task any more.
+    let polls = requests_of(&server, "tasks/get").len();
+    // The connection stays, and the proxy no longer polls the task.
     let answer = client.request_in_era("ping", json!({})).await;
     assert!(answer["result"].is_object(), "{answer}");
     assert_eq!(client.received().len(), before + 1);
     assert!(client.close().await.success());
-    assert!(asked(&server, "tasks/get").len() <= looks + 1);
-    assert_eq!(asked(&server, "tasks/cancel").len(), 1);
+    assert!(requests_of(&server, "tasks/get").len() <= polls + 1);
+    assert_eq!(requests_of(&server, "tasks/cancel").len(), 1);
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_its_result_cancels_its_task_as_well() {
-    let server = server::legacy("t", &Course::new(["input_required"]));
+async fn call_cancelled_while_it_awaits_the_result_cancels_its_task() {
+    let server = server::legacy("t", &Statuses::new(["input_required"]));
     let server = server.intercept(|request| request.is("tasks/result").then(Reply::hang));
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
@@ -62,19 +62,19 @@ async fn a_call_that_waits_for_its_result_cancels_its_task_as_well() {
     assert_cancelled_by_task(&server).await;
 }
 
-async fn a_client_that_leaves_cancels_its_tasks(kind: Kind) {
+async fn disconnect_of_a_client_cancels_its_tasks(kind: Kind) {
     let server = working(kind).start().await;
     let mut client = proxy::before(&server).await;
     client.send_call("run", json!({})).await;
     server.wait_for_request("tasks/get").await;
     assert!(client.close().await.success());
     assert_cancelled_by_task(&server).await;
-    assert_eq!(asked(&server, "tasks/cancel").len(), 1);
+    assert_eq!(requests_of(&server, "tasks/cancel").len(), 1);
 }
 
 #[tokio::test]
-async fn unanswered_cancellation_delays_nothing() {
-    let server = server::legacy("t", &Course::new(["working"]));
+async fn hanging_cancellation_delays_no_call() {
+    let server = server::legacy("t", &Statuses::new(["working"]));
     let server = server.intercept(|request| request.is("tasks/cancel").then(Reply::hang));
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
@@ -91,9 +91,9 @@ async fn unanswered_cancellation_delays_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_cancel_is_not_asked_to() {
+async fn server_without_task_cancellation_gets_no_cancel_request() {
     let capabilities = r#"{"tools":{},"tasks":{"requests":{"tools":{"call":{}}}}}"#;
-    let server = server::legacy("t", &Course::new(["working"])).capabilities(capabilities);
+    let server = server::legacy("t", &Statuses::new(["working"])).capabilities(capabilities);
     let server = server.start().await;
     let proxy = proxy::new().upstream("a", &server).env("DEBUG", "1");
     let mut client = proxy.start().await;
@@ -105,6 +105,6 @@ async fn a_server_that_cannot_cancel_is_not_asked_to() {
         .wait_for_stderr("the server cannot cancel tasks")
         .await;
     assert!(client.close().await.success());
-    assert_eq!(asked(&server, "tasks/cancel").len(), 0);
-    assert_eq!(asked(&server, "notifications/cancelled").len(), 0);
+    assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
+    assert_eq!(requests_of(&server, "notifications/cancelled").len(), 0);
 }

@@ -1,15 +1,15 @@
-//! Tools of 2025-11-25 that run as a task alone, called by clients that know of none.
+//! Proxied tasks of legacy servers: tools that require a task, called by clients without tasks.
 
 use serde_json::json;
 
-use crate::tasks::server::{self, Course, RESULT, error_to, task, tool};
-use crate::tasks::{ask, asked, exchange, meta, params_of, result_line, task_id};
+use crate::tasks::server::{self, RESULT, Statuses, error_to, task, tool};
+use crate::tasks::{exchange, exchange_json, meta, params_of, requests_of, result_line, task_id};
 use testkit::proxy::{self, with_meta};
 use testkit::upstream::{self, Builder};
 use testkit::verbatim::ERAS;
 use testkit::{raw::Reply, verbatim::Era};
 
-/// What the client of this era gets for a result of a legacy server.
+/// The result of a legacy server as a client of this era receives it.
 fn in_era(client: Era, result: &str) -> String {
     match client {
         Era::Legacy => result.to_owned(),
@@ -29,7 +29,7 @@ fn call(client: Era, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_result_of_its_task_answers_the_call() {
+async fn call_gets_the_result_of_its_task() {
     let kinds: [fn() -> Builder; 3] = [
         upstream::legacy,
         || upstream::legacy().sse_replies(),
@@ -37,8 +37,10 @@ async fn the_result_of_its_task_answers_the_call() {
     ];
     for client_era in ERAS {
         for builder in kinds {
-            let course = Course::new(["working", "working", "unheard-of", "completed"]);
-            let server = server::builder(builder(), "t\\n", &course).start().await;
+            let statuses = Statuses::new(["working", "working", "unheard-of", "completed"]);
+            let server = server::with_task(builder(), "t\\n", &statuses)
+                .start()
+                .await;
             let mut client = proxy::new().upstream("a", &server).start().await;
             if client_era == Era::Legacy {
                 client.initialize().await;
@@ -54,34 +56,35 @@ async fn the_result_of_its_task_answers_the_call() {
                 "{sent}"
             );
             assert_eq!(server.calls().len(), 1);
-            let looks = asked(&server, "tasks/get");
-            assert_eq!(looks.len(), 4);
-            for look in looks.iter().chain(&asked(&server, "tasks/result")) {
-                assert_eq!(params_of(look), task_id("t\n"));
+            let polls = requests_of(&server, "tasks/get");
+            assert_eq!(polls.len(), 4);
+            for poll in polls.iter().chain(&requests_of(&server, "tasks/result")) {
+                assert_eq!(params_of(poll), task_id("t\n"));
                 assert!(
-                    !look.text().contains("modelcontextprotocol"),
+                    !poll.text().contains("modelcontextprotocol"),
                     "{}",
-                    look.text()
+                    poll.text()
                 );
             }
-            assert_eq!(asked(&server, "tasks/result").len(), 1);
+            assert_eq!(requests_of(&server, "tasks/result").len(), 1);
             client.close().await;
-            assert_eq!(asked(&server, "tasks/cancel").len(), 0);
+            assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
         }
     }
 }
 
 #[tokio::test]
-async fn task_call_gets_the_task_if_the_client_can_follow_it() {
+async fn call_gets_the_task_if_its_client_supports_tasks() {
     for support in ["required", "optional"] {
-        let course = Course::new(["completed"]);
-        let server = server::legacy("t", &course).tool_raw(&tool("some", support));
+        let statuses = Statuses::new(["completed"]);
+        let server = server::legacy("t", &statuses).tool_raw(&tool("some", support));
         let server = server.start().await;
         let mut client = proxy::before(&server).await;
-        let created = ask(&mut client, "tools/call", r#"{"name":"some","task":{}}"#).await;
+        let created =
+            exchange_json(&mut client, "tools/call", r#"{"name":"some","task":{}}"#).await;
         assert_eq!(created["result"]["task"]["taskId"], "t", "{created}");
-        assert_eq!(asked(&server, "tasks/get").len(), 0);
-        // No modern client knows such a task.
+        assert_eq!(requests_of(&server, "tasks/get").len(), 0);
+        // No modern client supports tasks of 2025-11-25.
         let params = format!(r#"{{"name":"some","task":{{"ttl":1}},{}}}"#, meta(false));
         let answer = exchange(&mut client, "tools/call", &params).await;
         assert_eq!(
@@ -94,8 +97,8 @@ async fn task_call_gets_the_task_if_the_client_can_follow_it() {
 }
 
 #[tokio::test]
-async fn no_task_is_made_of_a_call_that_needs_none() {
-    // Neither by the tool's own word, nor where the server has no tasks (MCP 2025-11-25 § Tasks,
+async fn no_task_is_created_unless_the_tool_requires_it() {
+    // The tool does not require a task, or the server does not support tasks (MCP 2025-11-25 § Tasks,
     // Tool-Level Negotiation 1).
     for (support, capabilities) in [
         ("optional", server::LEGACY),
@@ -113,7 +116,7 @@ async fn no_task_is_made_of_a_call_that_needs_none() {
             if client_era == Era::Legacy {
                 client.initialize().await;
             }
-            let answer = ask(&mut client, "tools/call", &call(client_era, "run")).await;
+            let answer = exchange_json(&mut client, "tools/call", &call(client_era, "run")).await;
             assert!(answer["result"]["content"].is_array(), "{answer}");
         }
         for call in server.calls() {
@@ -124,7 +127,7 @@ async fn no_task_is_made_of_a_call_that_needs_none() {
 }
 
 #[tokio::test]
-async fn a_task_that_fails_answers_with_what_it_failed_of() {
+async fn error_of_a_failed_task_passes_byte_for_byte() {
     for (status, result, client_era) in [
         ("failed", "error", Era::Legacy),
         ("failed", "error", Era::Modern),
@@ -133,7 +136,7 @@ async fn a_task_that_fails_answers_with_what_it_failed_of() {
     ] {
         let error = r#"{ "code":-32000.0,"message":"\u0061","data":[1.0]}"#;
         let is_error = r#"{"content":[],"isError":true,"n":1.0}"#;
-        let server = server::legacy("t", &Course::new([status]));
+        let server = server::legacy("t", &Statuses::new([status]));
         let server = server.answers("tasks/result", move |request| match result {
             "error" => error_to(request, error),
             _ => is_error.into(),
@@ -150,15 +153,15 @@ async fn a_task_that_fails_answers_with_what_it_failed_of() {
         };
         let expected = format!(r#"{{"jsonrpc":"2.0","id":"tools/call","{result}":{expected}}}"#);
         assert_eq!(answer, expected);
-        assert_eq!(asked(&server, "tasks/cancel").len(), 0);
+        assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
     }
 }
 
 #[tokio::test]
-async fn task_needing_input_is_asked_for_its_result_with_questions() {
-    let course = Course::new(["working", "input_required"]);
-    let server = server::legacy("t", &course).guarded(|request| async move {
-        // The result comes on a stream, after what the server has to say before it.
+async fn result_is_requested_when_a_task_requires_input() {
+    let statuses = Statuses::new(["working", "input_required"]);
+    let server = server::legacy("t", &statuses).guarded(|request| async move {
+        // The result follows a progress notification on the same event stream.
         let id = String::from_utf8(request.id_bytes()?).ok()?;
         let progress = json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": "p", "progress": 1}});
         let events = [progress.to_string(), format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{RESULT}}}"#)];
@@ -175,16 +178,20 @@ async fn task_needing_input_is_asked_for_its_result_with_questions() {
         .iter()
         .position(|line| String::from_utf8_lossy(line).contains("notifications/progress"));
     assert_eq!(progress, Some(lines.len() - 2));
-    // The token is the call's alone.
+    // Only the call carries the progress token.
     for method in ["tasks/get", "tasks/result"] {
-        assert!(!asked(&server, method)[0].text().contains("progressToken"));
+        assert!(
+            !requests_of(&server, method)[0]
+                .text()
+                .contains("progressToken")
+        );
     }
 }
 
 #[tokio::test]
-async fn news_of_a_task_that_the_client_does_not_know_do_not_reach_it() {
-    let course = Course::new(["working"]);
-    let server = server::legacy("t", &course).answers("tasks/list", |_| {
+async fn notifications_of_a_proxied_task_do_not_reach_the_client() {
+    let statuses = Statuses::new(["working"]);
+    let server = server::legacy("t", &statuses).answers("tasks/list", |_| {
         format!(
             r#"{{"tasks":[{},{}]}}"#,
             task("t", "working"),
@@ -208,18 +215,18 @@ async fn news_of_a_task_that_the_client_does_not_know_do_not_reach_it() {
     }
     let notification = client.notification("notifications/tasks/status").await;
     assert_eq!(notification["params"]["taskId"], "u");
-    // Nor is it in the list.
+    // The proxied task is not listed either.
     let listed = exchange(&mut client, "tasks/list", "{}").await;
     let expected = format!(r#"{{"tasks":[{}]}}"#, task("u", "working"));
     assert_eq!(listed, result_line("tasks/list", &expected));
-    course.set("completed");
+    statuses.set("completed");
     assert!(client.response(id).await["result"]["content"].is_array());
 }
 
 #[tokio::test]
-async fn a_modern_client_hears_nothing_of_legacy_tasks() {
-    let course = Course::new(["working", "completed"]);
-    let server = server::legacy("t", &course).guarded(|request| async move {
+async fn modern_client_gets_no_notifications_of_legacy_tasks() {
+    let statuses = Statuses::new(["working", "completed"]);
+    let server = server::legacy("t", &statuses).guarded(|request| async move {
         let id = String::from_utf8(request.id_bytes()?).ok()?;
         let status = json!({"jsonrpc": "2.0", "method": "notifications/tasks/status", "params": {"taskId": "u"}});
         let events = [status.to_string(), format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{RESULT}}}"#)];

@@ -1,19 +1,22 @@
-//! A task outlives connections; what becomes of the call when the task is lost.
+//! Faults while a proxied task runs: lost connections, lost results and expired tasks.
 
 use serde_json::json;
 
-use crate::tasks::ask;
-use crate::tasks::server::{self, Course, error_to};
+use crate::tasks::exchange_json;
+use crate::tasks::server::{self, Statuses, error_to};
 use testkit::gate::Gate;
 use testkit::proxy;
 use testkit::raw::Reply;
 
 #[tokio::test]
-async fn a_server_that_goes_and_comes_back_is_asked_again() {
-    let course = Course::new(["working"]);
+async fn task_is_polled_again_after_a_reconnect() {
+    let statuses = Statuses::new(["working"]);
     let completed = r#"completed ,"result":{"content":[]}"#;
-    for builder in [server::legacy("t", &course), server::modern("t", &course)] {
-        course.set("working");
+    for builder in [
+        server::legacy("t", &statuses),
+        server::modern("t", &statuses),
+    ] {
+        statuses.set("working");
         let mut server = builder.start().await;
         let proxy = proxy::new().upstream("a", &server).env("DEBUG", "1");
         let proxy = proxy.env("PROXY_CONNECT_WAIT", "300ms");
@@ -28,23 +31,23 @@ async fn a_server_that_goes_and_comes_back_is_asked_again() {
         client
             .wait_for_stderr("could not poll a task; retrying")
             .await;
-        course.set(completed);
+        statuses.set(completed);
         server.restart();
         let answer = client.response(id).await;
         assert!(answer["result"]["content"].is_array(), "{answer}");
-        // It was not called again.
+        // The call was not sent again.
         assert_eq!(server.calls().len(), calls);
     }
 }
 
 #[tokio::test]
-async fn a_result_that_is_lost_on_its_way_is_asked_for_again() {
+async fn lost_result_is_requested_again() {
     let lost = std::sync::atomic::AtomicUsize::new(0);
-    let server = server::legacy("t", &Course::new(["completed"]));
+    let server = server::legacy("t", &Statuses::new(["completed"]));
     let server = server.intercept(move |request| {
-        let losing = request.is("tasks/result")
+        let is_lost = request.is("tasks/result")
             && lost.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3;
-        losing.then(Reply::reset)
+        is_lost.then(Reply::reset)
     });
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
@@ -54,9 +57,12 @@ async fn a_result_that_is_lost_on_its_way_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn task_forgotten_by_its_server_has_an_unknown_outcome() {
-    let course = Course::new(["working"]);
-    for builder in [server::legacy("t", &course), server::modern("t", &course)] {
+async fn call_of_an_expired_task_has_an_unknown_outcome() {
+    let statuses = Statuses::new(["working"]);
+    for builder in [
+        server::legacy("t", &statuses),
+        server::modern("t", &statuses),
+    ] {
         let server = builder.answers("tasks/get", |request| {
             error_to(request, r#"{"code":-32602,"message":"expired"}"#)
         });
@@ -78,10 +84,10 @@ async fn task_forgotten_by_its_server_has_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn a_task_is_looked_after_while_calls_wait_for_their_turn() {
+async fn task_requests_skip_the_limit_of_calls() {
     let gate = Gate::closed();
     let held = gate.clone();
-    let server = server::legacy("t", &Course::new(["working"])).tool("work");
+    let server = server::legacy("t", &Statuses::new(["working"])).tool("work");
     let server = server.guarded(move |request| {
         let gate = held.clone();
         async move {
@@ -95,19 +101,19 @@ async fn a_task_is_looked_after_while_calls_wait_for_their_turn() {
     let proxy = proxy::new().upstream("a", &server);
     let mut client = proxy.env("PROXY_UPSTREAM_CALLS", "1").start().await;
     client.initialize().await;
-    let created = ask(&mut client, "tools/call", r#"{"name":"run","task":{}}"#).await;
+    let created = exchange_json(&mut client, "tools/call", r#"{"name":"run","task":{}}"#).await;
     assert!(created["result"]["task"].is_object(), "{created}");
     let calls = server.calls().len();
     let running = client.send_call("work", json!({})).await;
     let waiting = client.send_call("work", json!({})).await;
     for method in ["tasks/get", "tasks/cancel"] {
-        let answer = ask(&mut client, method, r#"{"taskId":"t"}"#).await;
+        let answer = exchange_json(&mut client, method, r#"{"taskId":"t"}"#).await;
         assert!(answer["result"].is_object(), "{method}: {answer}");
     }
     assert_eq!(server.calls().len(), calls);
     gate.open();
     for id in [running, waiting] {
-        // The server has spoken: it makes tasks alone.
+        // This server rejects every call without a task.
         let answer = client.response(id).await;
         assert_eq!(answer["error"]["message"], "only as a task", "{answer}");
     }

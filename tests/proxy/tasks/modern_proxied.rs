@@ -1,16 +1,16 @@
-//! Tools of modern servers that run as a task alone, called by clients that do not know the extension.
+//! Proxied tasks of modern servers: tools that require a task, called by clients without the extension.
 
 use serde_json::json;
 
-use crate::tasks::server::{self, Course, LACKING, RESULT, error_to, knows_tasks};
-use crate::tasks::{asked, exchange, meta, params_of, result_line, task_id};
+use crate::tasks::server::{self, MISSING_CAPABILITY, RESULT, Statuses, declares_tasks, error_to};
+use crate::tasks::{exchange, meta, params_of, requests_of, result_line, task_id};
 use testkit::proxy::{self, Client};
 use testkit::upstream;
 use testkit::upstream::Upstream;
 use testkit::verbatim::{ERAS, Era};
 
-/// Calls `run` in this era, and gives the line that answers it.
-async fn run(server: &Upstream, client_era: Era) -> (Client, String) {
+/// Calls `run` in this era and returns the response line.
+async fn call_run(server: &Upstream, client_era: Era) -> (Client, String) {
     let mut client = proxy::new().upstream("a", server).start().await;
     let call = match client_era {
         Era::Legacy => {
@@ -27,53 +27,53 @@ async fn run(server: &Upstream, client_era: Era) -> (Client, String) {
 }
 
 #[tokio::test]
-async fn the_result_of_its_task_answers_the_call() {
+async fn call_gets_the_result_of_its_task() {
     for client_era in ERAS {
         let completed = format!(r#"completed ,"result":{RESULT}"#);
-        let course = Course::new(["working", "working", &completed]);
-        let server = server::modern("t ä", &course).start().await;
-        let (mut client, answer) = run(&server, client_era).await;
+        let statuses = Statuses::new(["working", "working", &completed]);
+        let server = server::modern("t ä", &statuses).start().await;
+        let (mut client, answer) = call_run(&server, client_era).await;
         let result = match client_era {
             Era::Legacy => RESULT.to_owned(),
             Era::Modern => RESULT.replacen('{', r#"{"resultType":"complete","#, 1),
         };
         assert_eq!(answer, result_line("tools/call", &result));
-        // Refused as one that does not know the extension, and sent once more as one that does.
-        let calls = asked(&server, "tools/call");
-        let declared: Vec<_> = calls.iter().map(knows_tasks).collect();
+        // The server rejects the call without the extension. The proxy retries it with the extension.
+        let calls = requests_of(&server, "tools/call");
+        let declared: Vec<_> = calls.iter().map(declares_tasks).collect();
         assert_eq!(declared, [false, true]);
         for call in &calls {
             let expected = json!({"name": "run", "arguments": {"n": 1.0}});
             assert_eq!(params_of(call), expected);
         }
-        let looks = asked(&server, "tasks/get");
-        assert_eq!(looks.len(), 3);
-        for look in &looks {
-            assert_eq!(params_of(look), task_id("t ä"));
+        let polls = requests_of(&server, "tasks/get");
+        assert_eq!(polls.len(), 3);
+        for poll in &polls {
+            assert_eq!(params_of(poll), task_id("t ä"));
             let traced = client_era == Era::Legacy;
-            assert_eq!(look.text().contains("traceparent"), traced);
+            assert_eq!(poll.text().contains("traceparent"), traced);
         }
         client.close().await;
-        assert_eq!(asked(&server, "tasks/cancel").len(), 0);
+        assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
     }
 }
 
 #[tokio::test]
-async fn a_task_that_fails_answers_with_what_it_failed_of() {
+async fn error_of_a_failed_task_passes_byte_for_byte() {
     for client_era in ERAS {
         let error = r#"{ "code":-32000.0,"message":"\u0061","data":[1.0]}"#;
-        let course = Course::new([&*format!(r#"failed ,"error":{error}"#)]);
-        let server = server::modern("t", &course).start().await;
-        let (_, answer) = run(&server, client_era).await;
+        let statuses = Statuses::new([&*format!(r#"failed ,"error":{error}"#)]);
+        let server = server::modern("t", &statuses).start().await;
+        let (_, answer) = call_run(&server, client_era).await;
         let expected = format!(r#"{{"jsonrpc":"2.0","id":"tools/call","error":{error}}}"#);
         assert_eq!(answer, expected);
-        assert_eq!(asked(&server, "tasks/cancel").len(), 0);
+        assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
     }
 }
 
 #[tokio::test]
-async fn a_task_without_a_result_is_an_error_that_says_why() {
-    let asking =
+async fn error_names_why_a_task_has_no_result() {
+    let needs_input =
         r#"input_required ,"inputRequests":{"k":{"method":"elicitation/create","params":{}}}"#;
     for (status, words, eras) in [
         (
@@ -82,34 +82,38 @@ async fn a_task_without_a_result_is_an_error_that_says_why() {
             &ERAS[..],
         ),
         ("completed", "without a result", &ERAS),
-        // A legacy client could be asked, had it declared that; a modern one could not in any way.
-        (asking, "which the client did not declare", &[Era::Legacy]),
-        (asking, "needs input", &[Era::Modern]),
+        // A legacy client must have declared elicitation. A modern client cannot receive the request.
+        (
+            needs_input,
+            "which the client did not declare",
+            &[Era::Legacy],
+        ),
+        (needs_input, "needs input", &[Era::Modern]),
     ] {
         for &client_era in eras {
-            let server = server::modern("t", &Course::new([status])).start().await;
-            let (client, answer) = run(&server, client_era).await;
+            let server = server::modern("t", &Statuses::new([status])).start().await;
+            let (client, answer) = call_run(&server, client_era).await;
             assert!(answer.contains(words), "{answer}");
             assert!(answer.contains(r#""outcome":"unknown""#), "{answer}");
-            // Whatever may still run is stopped.
+            // The task may still be running, so it is cancelled.
             let cancel = server.wait_for_request("tasks/cancel").await;
             assert_eq!(params_of(&cancel), task_id("t"));
-            assert!(knows_tasks(&cancel));
+            assert!(declares_tasks(&cancel));
             drop(client);
         }
     }
 }
 
 #[tokio::test]
-async fn server_refusing_in_any_case_is_asked_twice_and_believed() {
+async fn second_capability_error_of_a_server_passes() {
     let server = upstream::modern().capabilities(server::MODERN).tool("run");
-    let server = server.reply_with(|request| error_to(request, LACKING));
+    let server = server.reply_with(|request| error_to(request, MISSING_CAPABILITY));
     let server = server.start().await;
-    let (_, answer) = run(&server, Era::Legacy).await;
-    assert!(answer.contains(LACKING), "{answer}");
+    let (_, answer) = call_run(&server, Era::Legacy).await;
+    assert!(answer.contains(MISSING_CAPABILITY), "{answer}");
     assert_eq!(server.calls().len(), 2);
     // One that lacks something else is asked once.
-    let other = LACKING.replace(
+    let other = MISSING_CAPABILITY.replace(
         "io.modelcontextprotocol/tasks",
         "io.modelcontextprotocol/ui",
     );
@@ -117,7 +121,7 @@ async fn server_refusing_in_any_case_is_asked_twice_and_believed() {
     let refusal = other.clone();
     let server = server.reply_with(move |request| error_to(request, &refusal));
     let server = server.start().await;
-    let (_, answer) = run(&server, Era::Legacy).await;
+    let (_, answer) = call_run(&server, Era::Legacy).await;
     assert!(answer.contains(&other), "{answer}");
     assert_eq!(server.calls().len(), 1);
 }

@@ -1,16 +1,18 @@
-//! Tasks of the client: it creates them, and asks about them.
+//! Tasks that a client creates: requests about them reach their owner.
 
 use serde_json::json;
 
-use crate::tasks::server::{self, Course, LACKING, RESULT, error_to, modern_task, task};
-use crate::tasks::{ask, asked, exchange, meta, result_line};
+use crate::tasks::server::{
+    self, MISSING_CAPABILITY, RESULT, Statuses, error_to, modern_task, task,
+};
+use crate::tasks::{exchange, exchange_json, meta, requests_of, result_line};
 use testkit::{proxy, upstream};
 
 #[tokio::test]
-async fn a_legacy_task_is_asked_about_at_its_owner_byte_for_byte() {
-    let course = Course::new(["working"]);
-    let other = server::legacy("other", &course).start().await;
-    let owner = server::legacy(r"\u0074-1", &course).start().await;
+async fn legacy_task_requests_reach_the_owner_byte_for_byte() {
+    let statuses = Statuses::new(["working"]);
+    let other = server::legacy("other", &statuses).start().await;
+    let owner = server::legacy(r"\u0074-1", &statuses).start().await;
     let proxy = proxy::new().upstream("a", &other).upstream("b", &owner);
     let mut client = proxy.start().await;
     client.initialize().await;
@@ -30,18 +32,18 @@ async fn a_legacy_task_is_asked_about_at_its_owner_byte_for_byte() {
         let answer = exchange(&mut client, method, params).await;
         assert_eq!(answer, result_line(method, &result));
         assert_eq!(
-            asked(&owner, method)[0].params_bytes().unwrap(),
+            requests_of(&owner, method)[0].params_bytes().unwrap(),
             params.as_bytes()
         );
-        assert_eq!(asked(&other, method).len(), 0);
+        assert_eq!(requests_of(&other, method).len(), 0);
     }
 }
 
 #[tokio::test]
-async fn a_modern_task_is_asked_about_at_its_owner_byte_for_byte() {
-    let course = Course::new(["working"]);
-    let other = server::modern("other", &course).start().await;
-    let owner = server::modern("täsk 1", &course).start().await;
+async fn modern_task_requests_reach_the_owner_byte_for_byte() {
+    let statuses = Statuses::new(["working"]);
+    let other = server::modern("other", &statuses).start().await;
+    let owner = server::modern("täsk 1", &statuses).start().await;
     let proxy = proxy::new().upstream("a", &other).upstream("b", &owner);
     let mut client = proxy.start().await;
     let meta = meta(true);
@@ -56,23 +58,23 @@ async fn a_modern_task_is_asked_about_at_its_owner_byte_for_byte() {
         ("tasks/update", done.clone()),
         ("tasks/cancel", done),
     ] {
-        // The server refuses one whose `Mcp-Name` is not the id.
+        // The server rejects a request whose `Mcp-Name` is not the id.
         let params = format!(r#"{{"x":[ 1.0],"taskId" : "täsk 1",{meta} }}"#);
         let answer = exchange(&mut client, method, &params).await;
         assert_eq!(answer, result_line(method, &result));
-        let sent = asked(&owner, method).remove(0);
+        let sent = requests_of(&owner, method).remove(0);
         assert_eq!(sent.params_bytes().unwrap(), params.as_bytes());
-        assert_eq!(asked(&other, method).len(), 0);
+        assert_eq!(requests_of(&other, method).len(), 0);
     }
 }
 
 #[tokio::test]
-async fn unknown_task_is_tried_in_order_until_a_server_knows_it() {
+async fn unknown_task_is_requested_in_order_until_a_server_has_it() {
     for is_modern in [false, true] {
-        let course = Course::new(["working"]);
+        let statuses = Statuses::new(["working"]);
         let kind = |id: &str| match is_modern {
-            true => server::modern(id, &course),
-            false => server::legacy(id, &course),
+            true => server::modern(id, &statuses),
+            false => server::legacy(id, &statuses),
         };
         let first = kind("a-1").start().await;
         let second = kind("b-1").start().await;
@@ -87,27 +89,27 @@ async fn unknown_task_is_tried_in_order_until_a_server_knows_it() {
             false => format!(r#"{{"taskId":"{id}"}}"#),
         };
         for round in 1..=2 {
-            let answer = ask(&mut client, "tasks/get", &params("b-1")).await;
+            let answer = exchange_json(&mut client, "tasks/get", &params("b-1")).await;
             assert_eq!(answer["result"]["taskId"], "b-1", "{answer}");
-            // Only the first time: then it is known whose it is.
-            assert_eq!(asked(&first, "tasks/get").len(), 1);
-            assert_eq!(asked(&second, "tasks/get").len(), round);
+            // The proxy records the owner at the first response.
+            assert_eq!(requests_of(&first, "tasks/get").len(), 1);
+            assert_eq!(requests_of(&second, "tasks/get").len(), round);
         }
-        assert_eq!(asked(&third, "tasks/get").len(), 0);
-        let answer = ask(&mut client, "tasks/cancel", &params("nobody")).await;
+        assert_eq!(requests_of(&third, "tasks/get").len(), 0);
+        let answer = exchange_json(&mut client, "tasks/cancel", &params("unknown")).await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
         let text = answer["error"]["message"].as_str().unwrap();
-        assert!(text.contains("`nobody`"), "{answer}");
+        assert!(text.contains("`unknown`"), "{answer}");
         let refused = &answer["error"]["data"]["refused"];
         for name in ["a", "b", "c"] {
             assert_eq!(refused[name]["message"], "no such task", "{answer}");
         }
-        assert_eq!(asked(&plain, "tasks/cancel").len(), 0);
+        assert_eq!(requests_of(&plain, "tasks/cancel").len(), 0);
         if is_modern {
-            // Who answers is not known, and an update may do something at the wrong server.
-            let answer = ask(&mut client, "tasks/update", &params("nobody")).await;
+            // The owner is unknown, and an update may have an effect at another server.
+            let answer = exchange_json(&mut client, "tasks/update", &params("unknown")).await;
             assert_eq!(answer["error"]["code"], -32602, "{answer}");
-            assert_eq!(asked(&first, "tasks/update").len(), 0);
+            assert_eq!(requests_of(&first, "tasks/update").len(), 0);
         }
     }
 }
@@ -115,7 +117,9 @@ async fn unknown_task_is_tried_in_order_until_a_server_knows_it() {
 #[tokio::test]
 async fn unknown_task_error_of_the_only_task_server_passes() {
     let plain = upstream::legacy().start().await;
-    let server = server::legacy("a", &Course::new(["working"])).start().await;
+    let server = server::legacy("a", &Statuses::new(["working"]))
+        .start()
+        .await;
     let proxy = proxy::new().upstream("p", &plain).upstream("a", &server);
     let mut client = proxy.start().await;
     client.initialize().await;
@@ -126,48 +130,50 @@ async fn unknown_task_error_of_the_only_task_server_passes() {
 }
 
 #[tokio::test]
-async fn a_server_of_the_other_era_is_not_asked() {
-    let course = Course::new(["working"]);
-    let legacy = server::legacy("l", &course).start().await;
-    let modern = server::modern("m", &course).start().await;
+async fn task_request_reaches_no_server_of_the_other_era() {
+    let statuses = Statuses::new(["working"]);
+    let legacy = server::legacy("l", &statuses).start().await;
+    let modern = server::modern("m", &statuses).start().await;
     let proxy = proxy::new().upstream("l", &legacy).upstream("m", &modern);
     let mut client = proxy.start().await;
     client.initialize().await;
-    let answer = ask(&mut client, "tasks/get", r#"{"taskId":"m"}"#).await;
+    let answer = exchange_json(&mut client, "tasks/get", r#"{"taskId":"m"}"#).await;
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
-    assert_eq!(asked(&modern, "tasks/get").len(), 0);
+    assert_eq!(requests_of(&modern, "tasks/get").len(), 0);
     let params = format!(r#"{{"taskId":"l",{}}}"#, meta(true));
-    let answer = ask(&mut client, "tasks/get", &params).await;
+    let answer = exchange_json(&mut client, "tasks/get", &params).await;
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
-    assert_eq!(asked(&legacy, "tasks/get").len(), 1);
-    // What one era has and the other has not.
+    assert_eq!(requests_of(&legacy, "tasks/get").len(), 1);
+    // Methods that exist in one era only.
     for (method, params) in [
         ("tasks/result", &params[..]),
         ("tasks/list", &params),
         ("tasks/update", r#"{"taskId":"l"}"#),
     ] {
-        let answer = ask(&mut client, method, params).await;
+        let answer = exchange_json(&mut client, method, params).await;
         assert_eq!(answer["error"]["code"], -32601, "{answer}");
         assert_eq!(
-            asked(&legacy, method).len() + asked(&modern, method).len(),
+            requests_of(&legacy, method).len() + requests_of(&modern, method).len(),
             0
         );
     }
 }
 
 #[tokio::test]
-async fn a_request_without_one_task_id_is_refused() {
-    let server = server::legacy("a", &Course::new(["working"])).start().await;
+async fn request_without_exactly_one_task_id_is_rejected() {
+    let server = server::legacy("a", &Statuses::new(["working"]))
+        .start()
+        .await;
     let mut client = proxy::before(&server).await;
     for params in ["{}", r#"{"taskId":1}"#, r#"{"taskId":"a","taskId":"b"}"#] {
-        let answer = ask(&mut client, "tasks/cancel", params).await;
+        let answer = exchange_json(&mut client, "tasks/cancel", params).await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
     }
-    assert_eq!(asked(&server, "tasks/cancel").len(), 0);
+    assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
 }
 
 #[tokio::test]
-async fn a_legacy_client_is_never_given_a_modern_task() {
+async fn legacy_client_never_receives_a_modern_task() {
     let server = upstream::modern().capabilities(server::MODERN).tool("run");
     let server = server.reply_with(|_| modern_task("task", "m", "working").into());
     let server = server.start().await;
@@ -178,20 +184,22 @@ async fn a_legacy_client_is_never_given_a_modern_task() {
 }
 
 #[tokio::test]
-async fn modern_client_declaring_tasks_gets_the_servers_refusal() {
+async fn capability_error_reaches_a_client_that_declares_tasks() {
     let server = upstream::modern().capabilities(server::MODERN).tool("run");
-    let server = server.reply_with(|request| error_to(request, LACKING));
+    let server = server.reply_with(|request| error_to(request, MISSING_CAPABILITY));
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let call = format!(r#"{{"name":"run",{}}}"#, meta(true));
     let answer = exchange(&mut client, "tools/call", &call).await;
-    assert!(answer.contains(LACKING), "{answer}");
+    assert!(answer.contains(MISSING_CAPABILITY), "{answer}");
     assert_eq!(server.calls().len(), 1);
 }
 
 #[tokio::test]
-async fn news_of_a_task_reach_the_legacy_client_that_has_it() {
-    let server = server::legacy("t", &Course::new(["working"])).start().await;
+async fn task_notifications_reach_the_legacy_client_that_owns_it() {
+    let server = server::legacy("t", &Statuses::new(["working"]))
+        .start()
+        .await;
     let mut client = proxy::before(&server).await;
     client.tools().await;
     let call = r#"{"name":"run","task":{}}"#;
@@ -207,15 +215,17 @@ async fn news_of_a_task_reach_the_legacy_client_that_has_it() {
 }
 
 #[tokio::test]
-async fn an_unknown_task_may_be_at_a_server_that_is_away() {
-    let server = server::legacy("a", &Course::new(["working"])).start().await;
+async fn error_for_an_unknown_task_names_disconnected_servers() {
+    let server = server::legacy("a", &Statuses::new(["working"]))
+        .start()
+        .await;
     for proxy in [proxy::new(), proxy::new().upstream("a", &server)] {
-        let proxy = proxy.upstream("away", "http://127.0.0.1:1/mcp");
+        let proxy = proxy.upstream("offline", "http://127.0.0.1:1/mcp");
         let mut client = proxy.start().await;
         client.initialize().await;
-        let answer = ask(&mut client, "tasks/get", r#"{"taskId":"b"}"#).await;
+        let answer = exchange_json(&mut client, "tasks/get", r#"{"taskId":"b"}"#).await;
         assert_eq!(answer["error"]["code"], -31001, "{answer}");
         let text = answer["error"]["message"].as_str().unwrap();
-        assert!(text.ends_with("not connected: `away`"), "{text}");
+        assert!(text.ends_with("not connected: `offline`"), "{text}");
     }
 }
