@@ -124,8 +124,9 @@ async fn suspended_call_receives_no_logs_until_its_retry() {
         .on_call(move |call| {
             let gate = opened.clone();
             async move {
-                let question = r#"{"message":"?","requestedSchema":{"type":"object"}}"#;
-                call.request(r#""q""#, "elicitation/create", question).await;
+                let elicitation = r#"{"message":"?","requestedSchema":{"type":"object"}}"#;
+                call.request(r#""q""#, "elicitation/create", elicitation)
+                    .await;
                 gate.passed().await;
                 br#"{"content":[]}"#.to_vec()
             }

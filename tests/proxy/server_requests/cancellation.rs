@@ -146,7 +146,7 @@ async fn call_cancelled_during_a_server_request_is_cancelled_upstream() {
         // The server did not cancel its request, so the response is still forwarded.
         client.answer(&server_request, ACCEPTED).await;
         let answer = |message: &testkit::raw::Request| message.rpc_method().is_empty();
-        server.wait_for_message("the answer", answer).await;
+        server.wait_for_message("the response", answer).await;
         barrier(&mut client).await;
         let lines = client.received();
         let to_call = lines.iter().map(|line| value(line));

@@ -27,7 +27,7 @@ async fn server_flooding_its_client_is_refused_and_others_are_served() {
             call.send(request_line(&number.to_string(), "roots/list", "{}"))
                 .await;
         }
-        call.wait_for_message("the answers", |response: &Request| {
+        call.wait_for_message("the responses", |response: &Request| {
             response.json()["id"] == 0 && response.json()["result"].is_object()
         })
         .await;
@@ -47,10 +47,10 @@ async fn server_flooding_its_client_is_refused_and_others_are_served() {
         assert!(url_elicitation_error.json()["id"].as_u64().unwrap() >= MAX_PENDING as u64);
     }
     let params = value(ask_params("7", "elicitation/create", FORM).as_bytes());
-    let to_other = client.send_call("ask", params["arguments"].clone()).await;
+    let other_call = client.send_call("ask", params["arguments"].clone()).await;
     let server_request = client.incoming_line("elicitation/create").await;
     client.answer(&server_request, ACCEPTED).await;
-    let answer = client.response(to_other).await;
+    let answer = client.response(other_call).await;
     assert!(answer["result"].is_object(), "{answer}");
 
     let forwarded = client.received_with("roots/list");
@@ -70,7 +70,7 @@ async fn suspended_call_holds_a_limited_number_of_server_requests() {
                     call.send(request_line(&number.to_string(), "roots/list", "{}"))
                         .await;
                 }
-                call.wait_for_message("the answers", |response: &Request| {
+                call.wait_for_message("the responses", |response: &Request| {
                     response.json()["id"] == 0
                 })
                 .await;
@@ -118,7 +118,7 @@ async fn undeclared_request_is_refused_while_the_call_is_suspended() {
             let codes = [first, second].map(|received| value(&received)["error"]["code"].take());
             let text = json!(codes).to_string();
             let is_response = |response: &Request| response.id_bytes() == Some(b"2".into());
-            call.wait_for_message("the answer", is_response).await;
+            call.wait_for_message("the response", is_response).await;
             json!({"content": [{"type": "text", "text": text}]})
                 .to_string()
                 .into()
@@ -204,7 +204,7 @@ async fn malformed_client_messages_do_not_affect_a_suspended_call() {
         text.truncate(text.len() - 1);
         format!(r#"{text},"{key}":{malformed}}}"#)
     };
-    let params_of = [
+    let malformed_params = [
         with("requestState", "7"),
         with("requestState", "[]"),
         with("requestState", r#""\ud800""#),
@@ -212,7 +212,7 @@ async fn malformed_client_messages_do_not_affect_a_suspended_call() {
         with("inputResponses", "7"),
     ];
     // None of them retries the suspended call. An unknown `requestState` makes a separate call.
-    for (number, params) in params_of.iter().enumerate() {
+    for (number, params) in malformed_params.iter().enumerate() {
         let id = format!("7{number}");
         let line = proxy::call_line(&id, params);
         let answer = client.exchange(line, &id).await;

@@ -91,7 +91,7 @@ async fn call_over_the_limit_is_refused_and_cancelled_upstream() {
     let refused = value(&calls[1])["id"].take();
     let declined =
         |response: &Request| response.id_bytes() == Some(format!("\"of {refused}\"").into());
-    let declined = value(&server.wait_for_message("the answer", declined).await);
+    let declined = value(&server.wait_for_message("the response", declined).await);
     assert_eq!(declined["result"], json!({"action": "cancel"}));
     let cancelled = value(&server.wait_for_cancelled().await);
     assert_eq!(cancelled["params"]["requestId"], refused);

@@ -251,7 +251,7 @@ async fn response_and_server_request_in_one_event_are_both_kept() {
                 std::future::pending::<()>().await;
             }
             let answers = |response: &testkit::raw::Request| response.rpc_method().is_empty();
-            call.wait_for_message("the answer", answers).await;
+            call.wait_for_message("the response", answers).await;
             br#"{"content":[{"type":"text","text":"young"}]}"#.to_vec()
         }
     });

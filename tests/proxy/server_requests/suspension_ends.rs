@@ -14,7 +14,7 @@ use testkit::raw::Request;
 use testkit::upstream;
 
 /// Returns a predicate for responses with this id.
-fn answers(id: &str) -> impl Fn(&Request) -> bool + use<> {
+fn responds_to(id: &str) -> impl Fn(&Request) -> bool + use<> {
     let id = id.as_bytes().to_vec();
     move |response| response.rpc_method().is_empty() && response.id_bytes().as_ref() == Some(&id)
 }
@@ -43,12 +43,16 @@ async fn suspended_call_without_a_retry_in_time_is_cancelled() {
         let mut client = modern_client(proxy.env("PROXY_INPUT_WAIT", "300ms")).await;
         let (params, state, input_requests) = suspend_call(&mut client, json!({})).await;
         let declined = server
-            .wait_for_message("an answer", answers(r#""elicitation/create""#))
+            .wait_for_message("a response", responds_to(r#""elicitation/create""#))
             .await;
         assert_eq!(value(&declined)["result"], json!({"action": "cancel"}));
         for (method, _) in &METHODS[1..] {
             let id = format!("{method:?}");
-            let refused = value(&server.wait_for_message("an answer", answers(&id)).await);
+            let refused = value(
+                &server
+                    .wait_for_message("a response", responds_to(&id))
+                    .await,
+            );
             assert_eq!(
                 refused["error"]["code"], -32603,
                 "{stream_kind:?} {refused}"
@@ -116,9 +120,12 @@ async fn retry_cancelled_immediately_leaves_no_open_call() {
         client.cancel(id).await;
         // The server receives either a cancellation or a response to its elicitation.
         let call = value(&server.calls()[0]);
-        let any = answers(&format!("\"of {}\"", call["id"]));
-        let end = |response: &Request| response.is("notifications/cancelled") || any(response);
-        server.wait_for_message("the end", end).await;
+        let any = responds_to(&format!("\"of {}\"", call["id"]));
+        let ends_call =
+            |response: &Request| response.is("notifications/cancelled") || any(response);
+        server
+            .wait_for_message("a cancellation or a response", ends_call)
+            .await;
         barrier(&mut client).await;
     }
 }

@@ -33,11 +33,11 @@ async fn server_refusing(refusals: &[&str]) -> Upstream {
     server.start().await
 }
 
-const TWO: &str = r#"[{ "mode":"url" ,"elicitationId":"e1","url":"https:\/\/a.example/","message":"A"},{"elicitationId":"e2","mode":"url","url":"https://b.example/","message":"B"}]"#;
+const TWO_ELICITATIONS: &str = r#"[{ "mode":"url" ,"elicitationId":"e1","url":"https:\/\/a.example/","message":"A"},{"elicitationId":"e2","mode":"url","url":"https://b.example/","message":"B"}]"#;
 
 #[tokio::test]
 async fn call_is_sent_again_after_accepted_url_elicitations() {
-    let server = server_refusing(&[&url_elicitation_error(TWO)]).await;
+    let server = server_refusing(&[&url_elicitation_error(TWO_ELICITATIONS)]).await;
     let mut client = modern_client_of(&server).await;
     let meta = json!({"_meta": {"progressToken": "t"}});
     let params = json!({"name": "work", "arguments": {"a": 1}, "_meta": meta["_meta"]});
@@ -64,7 +64,7 @@ async fn call_is_sent_again_after_accepted_url_elicitations() {
 #[tokio::test]
 async fn declined_url_elicitation_returns_the_servers_error() {
     for action in ["decline", "cancel", "\u{e9}"] {
-        let server = server_refusing(&[&url_elicitation_error(TWO)]).await;
+        let server = server_refusing(&[&url_elicitation_error(TWO_ELICITATIONS)]).await;
         let mut client = modern_client_of(&server).await;
         let (params, state, input_requests) = suspend_call(&mut client, json!({})).await;
         let mut responses = accept_all(&input_requests);
@@ -72,23 +72,26 @@ async fn declined_url_elicitation_returns_the_servers_error() {
         let retry = retry_params(params, &state, responses);
         let id = client.send_request_in_era("tools/call", retry).await;
         let answer = client.answer_to(&id.to_string()).await;
-        assert_eq!(bytes_of(&answer, &["error"]), url_elicitation_error(TWO));
+        assert_eq!(
+            bytes_of(&answer, &["error"]),
+            url_elicitation_error(TWO_ELICITATIONS)
+        );
         assert_eq!(server.calls().len(), 1);
     }
 }
 
 #[tokio::test]
 async fn url_elicitation_stays_declined_if_another_is_accepted() {
-    let server = server_refusing(&[&url_elicitation_error(TWO)]).await;
+    let server = server_refusing(&[&url_elicitation_error(TWO_ELICITATIONS)]).await;
     let mut client = modern_client_of(&server).await;
     let (params, state, input_requests) = suspend_call(&mut client, json!({})).await;
     let declined = json!({&input_requests[0].0: {"action": "decline"}});
     let id = client
         .send_request_in_era("tools/call", retry_params(params.clone(), &state, declined))
         .await;
-    let (state, left) = parse_input_required(&client.answer_to(&id.to_string()).await);
-    assert_eq!(left, input_requests[1..]);
-    let retry = retry_params(params, &state, accept_all(&left));
+    let (state, remaining) = parse_input_required(&client.answer_to(&id.to_string()).await);
+    assert_eq!(remaining, input_requests[1..]);
+    let retry = retry_params(params, &state, accept_all(&remaining));
     let answer = client.request_in_era("tools/call", retry).await;
     assert_eq!(answer["error"]["code"], -32042, "{answer}");
     assert_eq!(server.calls().len(), 1);
@@ -96,7 +99,11 @@ async fn url_elicitation_stays_declined_if_another_is_accepted() {
 
 #[tokio::test]
 async fn call_may_require_url_elicitations_again() {
-    let server = server_refusing(&[&url_elicitation_error(TWO), &url_elicitation_error(TWO)]).await;
+    let server = server_refusing(&[
+        &url_elicitation_error(TWO_ELICITATIONS),
+        &url_elicitation_error(TWO_ELICITATIONS),
+    ])
+    .await;
     let mut client = modern_client_of(&server).await;
     let (params, state, input_requests) = suspend_call(&mut client, json!({})).await;
     let retry = retry_params(params.clone(), &state, accept_all(&input_requests));
@@ -126,13 +133,20 @@ async fn error_without_url_elicitations_is_forwarded_as_written() {
 
 #[tokio::test]
 async fn client_without_url_elicitation_receives_the_servers_error() {
-    let server = server_refusing(&[&url_elicitation_error(TWO), &url_elicitation_error(TWO)]).await;
+    let server = server_refusing(&[
+        &url_elicitation_error(TWO_ELICITATIONS),
+        &url_elicitation_error(TWO_ELICITATIONS),
+    ])
+    .await;
     let mut client = modern_client_of(&server).await;
     for capabilities in [json!({}), json!({"elicitation": {}})] {
         client.declare(capabilities);
         let params = json!({"name": "work", "arguments": {}});
         let id = client.send_request_in_era("tools/call", params).await;
         let answer = client.answer_to(&id.to_string()).await;
-        assert_eq!(bytes_of(&answer, &["error"]), url_elicitation_error(TWO));
+        assert_eq!(
+            bytes_of(&answer, &["error"]),
+            url_elicitation_error(TWO_ELICITATIONS)
+        );
     }
 }
