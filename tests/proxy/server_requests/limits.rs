@@ -42,9 +42,9 @@ async fn server_flooding_its_client_is_refused_and_others_are_served() {
     let refused =
         |response: &Request| response.method == "POST" && response.json()["error"].is_object();
     let refusals = flood.raw.wait_for_count(100, refused).await;
-    for url_elicitation_error in refusals {
-        assert_eq!(url_elicitation_error.json()["error"]["code"], -32603);
-        assert!(url_elicitation_error.json()["id"].as_u64().unwrap() >= MAX_PENDING as u64);
+    for refusal in refusals {
+        assert_eq!(refusal.json()["error"]["code"], -32603);
+        assert!(refusal.json()["id"].as_u64().unwrap() >= MAX_PENDING as u64);
     }
     let params = value(ask_params("7", "elicitation/create", FORM).as_bytes());
     let other_call = client.send_call("ask", params["arguments"].clone()).await;

@@ -195,14 +195,14 @@ async fn progress_of_every_retry_precedes_the_response() {
 
 #[tokio::test]
 async fn prompts_and_resources_may_require_input() {
-    let server_request = input_required_for("elicitation/create", FORM);
+    let elicitation_result = input_required_for("elicitation/create", FORM);
     let capabilities = r#"{"tools":{},"prompts":{},"resources":{}}"#;
     let server = upstream::modern().capabilities(capabilities);
     let server = server
         .offers("prompts", [r#"{"name":"p"}"#])
         .offers("resources", [r#"{"name":"r","uri":"x:r"}"#])
-        .answers("prompts/get", in_turn(&[&server_request, DONE]))
-        .answers("resources/read", in_turn(&[&server_request, DONE]));
+        .answers("prompts/get", in_turn(&[&elicitation_result, DONE]))
+        .answers("resources/read", in_turn(&[&elicitation_result, DONE]));
     let server = server.start().await;
     let mut client = legacy_client_of(&server).await;
     let requests = [
@@ -215,9 +215,9 @@ async fn prompts_and_resources_may_require_input() {
         client.answer(&server_request, ACCEPTED).await;
         let answer = client.response(id).await;
         assert_eq!(answer["result"]["resultType"], "complete", "{answer}");
-        let retries = server.requests_of(method);
-        assert_eq!(retries.len(), 2);
-        let responses = &retries[1].json()["params"]["inputResponses"];
+        let calls = server.requests_of(method);
+        assert_eq!(calls.len(), 2);
+        let responses = &calls[1].json()["params"]["inputResponses"];
         assert_eq!(
             *responses,
             json!({"k": {"action": "accept", "content": {}}})

@@ -66,14 +66,14 @@ async fn input_requests_and_responses_are_forwarded_as_written() {
             .iter()
             .enumerate()
         {
-            let server_request = ask_params(id, "elicitation/create", params);
+            let call_params = ask_params(id, "elicitation/create", params);
             let meta = with_meta(
                 json!({"_meta": {"io.modelcontextprotocol/clientCapabilities": all_capabilities()}}),
             );
             let with = |more: &str| {
                 format!(
                     "{},\"_meta\":{}{more}}}",
-                    &server_request[..server_request.len() - 1],
+                    &call_params[..call_params.len() - 1],
                     meta["_meta"]
                 )
             };
@@ -164,9 +164,9 @@ async fn unanswered_input_requests_are_repeated() {
             .unwrap();
         let retry = retry_params(params.clone(), &state, json!({key: {"is": "r"}}));
         let id = client.send_request_in_era("tools/call", retry).await;
-        let (state, left) = parse_input_required(&client.answer_to(&id.to_string()).await);
-        assert_eq!(left.len(), 2, "{left:?}");
-        let responses = left
+        let (state, remaining) = parse_input_required(&client.answer_to(&id.to_string()).await);
+        assert_eq!(remaining.len(), 2, "{remaining:?}");
+        let responses = remaining
             .iter()
             .map(|(key, it)| (key.clone(), json!({"is": it["method"]})));
         let responses: serde_json::Map<_, _> = responses.collect();
