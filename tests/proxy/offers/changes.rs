@@ -1,86 +1,88 @@
-//! Changes of prompts and resources: told to the client, and heeded by the next request.
+//! List changes of prompts and resources: the client is notified, and the next request uses the new listing.
 
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::offers::{ALL, LISTS, asked, exchange, listed, offering, result_line};
+use crate::offers::{
+    CAPABILITIES, LISTS, exchange, list_items, requests_of, result_line, with_empty_lists,
+};
 use testkit::proxy::{self, Client};
 use testkit::raw::{Reply, event};
 use testkit::upstream::Kind;
 use testkit::{upstream, within};
 
 testkit::per_kind! {
-    a_change_is_told_once_in_our_own_words
-    after_a_change_prompts_are_got_by_a_fresh_listing
-    after_a_change_resources_are_read_from_who_lists_them_now
-    modern_client_without_a_listen_gets_no_news_but_fresh_routes
+    list_change_reaches_client_once_without_params
+    prompt_get_after_list_change_lists_prompts_again
+    read_after_list_change_goes_to_the_current_owner
+    list_change_without_listen_updates_only_the_routing
 }
 
 const PROMPTS: &str = "notifications/prompts/list_changed";
 const RESOURCES: &str = "notifications/resources/list_changed";
-const GOT: &str = r#"{"resultType":"complete","messages":[]}"#;
-const READ: &str = r#"{"resultType":"complete","contents":[]}"#;
+const PROMPT_RESULT: &str = r#"{"resultType":"complete","messages":[]}"#;
+const READ_RESULT: &str = r#"{"resultType":"complete","contents":[]}"#;
 
-/// The lines so far that are notifications of changes.
-fn notifications(client: &Client) -> Vec<String> {
+/// The list changes of prompts and resources that the client has received.
+fn list_changes(client: &Client) -> Vec<String> {
     let lines = client.received().into_iter();
     lines
-        .map(|line| String::from_utf8(line).unwrap())
-        .filter(|line| line.contains("list_changed\""))
-        .filter(|line| line.contains("method"))
-        .filter(|line| !line.contains("tools/list_changed"))
+        .map(|request_line| String::from_utf8(request_line).unwrap())
+        .filter(|request_line| request_line.contains("list_changed\""))
+        .filter(|request_line| request_line.contains("method"))
+        .filter(|request_line| !request_line.contains("tools/list_changed"))
         .collect()
 }
 
-fn told_line(method: &str) -> String {
+fn notification_line(method: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"{method}"}}"#)
 }
 
-async fn a_change_is_told_once_in_our_own_words(kind: Kind) {
-    let server = offering(kind.server()).start().await;
+async fn list_change_reaches_client_once_without_params(kind: Kind) {
+    let server = with_empty_lists(kind.server()).start().await;
     let mut client = proxy::before(&server).await;
     client.tools().await;
     for (changed, barrier) in [(PROMPTS, RESOURCES), (RESOURCES, PROMPTS)] {
-        let before = notifications(&client).len();
+        let before = list_changes(&client).len();
         server.notify(changed, r#"{"_meta":{"x":1}}"#).await;
         client.notification(changed).await;
-        // What comes of it a second time would come before this.
+        // A duplicate of the first notification would arrive before this one.
         server.notify(barrier, "{}").await;
         client.notification(barrier).await;
-        let expected = [told_line(changed), told_line(barrier)];
-        assert_eq!(notifications(&client)[before..], expected);
+        let expected = [notification_line(changed), notification_line(barrier)];
+        assert_eq!(list_changes(&client)[before..], expected);
     }
 }
 
-async fn after_a_change_prompts_are_got_by_a_fresh_listing(kind: Kind) {
-    let server = offering(kind.server()).offers("prompts", [r#"{"name":"old"}"#]);
-    let server = server.result("prompts/get", GOT).start().await;
+async fn prompt_get_after_list_change_lists_prompts_again(kind: Kind) {
+    let server = with_empty_lists(kind.server()).offers("prompts", [r#"{"name":"old"}"#]);
+    let server = server.result("prompts/get", PROMPT_RESULT).start().await;
     let mut client = proxy::before(&server).await;
-    let found = listed(&mut client, LISTS[0]).await;
-    assert_eq!(found, r#"[{"name":"old"}]"#);
+    let prompts = list_items(&mut client, LISTS[0]).await;
+    assert_eq!(prompts, r#"[{"name":"old"}]"#);
 
     server.set_offers("prompts", [r#"{"name":"new"}"#]);
     server.notify(PROMPTS, "{}").await;
     client.notification(PROMPTS).await;
     let answer = exchange(&mut client, "prompts/get", r#"{"name":"new"}"#).await;
-    assert_eq!(answer, result_line(r#""prompts/get""#, GOT));
-    let gone = client
+    assert_eq!(answer, result_line(r#""prompts/get""#, PROMPT_RESULT));
+    let old_prompt = client
         .request_in_era("prompts/get", json!({"name": "old"}))
         .await;
-    assert_eq!(gone["error"]["code"], -32602);
-    assert_eq!(asked(&server, "prompts/list").len(), 2);
+    assert_eq!(old_prompt["error"]["code"], -32602);
+    assert_eq!(requests_of(&server, "prompts/list").len(), 2);
 }
 
-async fn after_a_change_resources_are_read_from_who_lists_them_now(kind: Kind) {
+async fn read_after_list_change_goes_to_the_current_owner(kind: Kind) {
     for (member, definition) in [
         ("resources", r#"{"uri":"x://1"}"#),
         ("resourceTemplates", r#"{"uriTemplate":"x://{n}"}"#),
     ] {
-        let first = offering(upstream::legacy()).offers(member, [definition]);
-        let first = first.result("resources/read", READ).start().await;
-        let second = offering(kind.server()).result("resources/read", READ);
+        let first = with_empty_lists(upstream::legacy()).offers(member, [definition]);
+        let first = first.result("resources/read", READ_RESULT).start().await;
+        let second = with_empty_lists(kind.server()).result("resources/read", READ_RESULT);
         let second = second.start().await;
         let proxy = proxy::new().upstream("a", &first).upstream("b", &second);
         let mut client = proxy.start().await;
@@ -92,23 +94,24 @@ async fn after_a_change_resources_are_read_from_who_lists_them_now(kind: Kind) {
         second.notify(RESOURCES, "{}").await;
         client.notification(RESOURCES).await;
         exchange(&mut client, "resources/read", r#"{"uri":"x://1"}"#).await;
-        let reads = [&first, &second].map(|server| asked(server, "resources/read").len());
+        let reads = [&first, &second].map(|server| requests_of(server, "resources/read").len());
         assert_eq!(reads, [1, 1], "{member}");
     }
 }
 
 #[tokio::test]
-async fn a_change_during_a_listing_is_heeded_by_the_next_request() {
-    // The first listing is answered when the test says so.
+async fn list_change_during_a_listing_invalidates_its_result() {
+    // The first `prompts/list` is answered through `sender`, later ones at once.
     let (sender, receiver) = mpsc::channel(1);
-    let held = Arc::new(Mutex::new(Some(receiver)));
-    let server = offering(upstream::legacy()).offers("prompts", [r#"{"name":"new"}"#]);
-    let server = server.result("prompts/get", GOT).intercept(move |request| {
-        match request.is("prompts/list") {
-            true => held.lock().unwrap().take().map(Reply::stream),
-            false => None,
-        }
-    });
+    let held_body = Arc::new(Mutex::new(Some(receiver)));
+    let server = with_empty_lists(upstream::legacy()).offers("prompts", [r#"{"name":"new"}"#]);
+    let server =
+        server
+            .result("prompts/get", PROMPT_RESULT)
+            .intercept(move |request| match request.is("prompts/list") {
+                true => held_body.lock().unwrap().take().map(Reply::stream),
+                false => None,
+            });
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let id = client.send_request("prompts/list", json!({})).await;
@@ -122,14 +125,14 @@ async fn a_change_during_a_listing_is_heeded_by_the_next_request() {
     assert_eq!(client.response(id).await["result"], old);
 
     let answer = exchange(&mut client, "prompts/get", r#"{"name":"new"}"#).await;
-    assert_eq!(answer, result_line(r#""prompts/get""#, GOT));
+    assert_eq!(answer, result_line(r#""prompts/get""#, PROMPT_RESULT));
 }
 
 #[tokio::test]
-async fn a_modern_upstream_is_asked_for_the_changes_that_it_announces() {
+async fn listen_requests_exactly_the_declared_list_changes() {
     for (capabilities, expected) in [
         (
-            ALL,
+            CAPABILITIES,
             json!({"promptsListChanged": true, "resourcesListChanged": true}),
         ),
         (
@@ -141,26 +144,26 @@ async fn a_modern_upstream_is_asked_for_the_changes_that_it_announces() {
             json!({"toolsListChanged": true, "resourcesListChanged": true}),
         ),
     ] {
-        let server = offering(upstream::modern()).capabilities(capabilities);
+        let server = with_empty_lists(upstream::modern()).capabilities(capabilities);
         let server = server.start().await;
         let mut client = proxy::before(&server).await;
         client.tools().await;
         let listen = |request: &testkit::raw::Request| request.is("subscriptions/listen");
         let mut listen: Value = server.raw.wait_for(listen).await.json();
-        let subscribed = listen["params"]["notifications"].take();
-        assert_eq!(subscribed, expected, "{capabilities}");
+        let filter = listen["params"]["notifications"].take();
+        assert_eq!(filter, expected, "{capabilities}");
     }
 }
 
-async fn modern_client_without_a_listen_gets_no_news_but_fresh_routes(kind: Kind) {
-    let server = offering(kind.server()).offers("prompts", [r#"{"name":"old"}"#]);
-    let server = server.result("prompts/get", GOT).start().await;
+async fn list_change_without_listen_updates_only_the_routing(kind: Kind) {
+    let server = with_empty_lists(kind.server()).offers("prompts", [r#"{"name":"old"}"#]);
+    let server = server.result("prompts/get", PROMPT_RESULT).start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     client.modern("prompts/list", json!({})).await;
     server.set_offers("prompts", [r#"{"name":"new"}"#]);
     server.notify(PROMPTS, "{}").await;
-    // Until the change has been heard, the prompt is not known.
-    within("the change to be heard", async {
+    // Until the list change arrives, the new prompt is unknown.
+    within("the list change to arrive", async {
         loop {
             let answer = client.modern("prompts/get", json!({"name": "new"})).await;
             if answer["error"].is_null() {
@@ -170,5 +173,5 @@ async fn modern_client_without_a_listen_gets_no_news_but_fresh_routes(kind: Kind
         }
     })
     .await;
-    assert_eq!(notifications(&client), [""; 0]);
+    assert_eq!(list_changes(&client), [""; 0]);
 }

@@ -1,35 +1,37 @@
-//! `completion/complete`: whom it reaches, and in which words.
+//! `completion/complete`: which upstream receives it, and how its reference is rewritten.
 
 use serde_json::{Value, json};
 
-use crate::offers::{asked, error_to, exchange, line, offering, result_line};
+use crate::offers::{
+    error_response, exchange, request_line, requests_of, result_line, with_empty_lists,
+};
 use testkit::proxy::{self, Client};
 use testkit::raw::Reply;
 use testkit::upstream::{self, Builder, Kind, Upstream};
 
 testkit::per_kind! {
     completion_reaches_its_owner_with_only_the_name_changed
-    what_it_refers_to_must_be_said_once_and_be_known
-    for_what_a_filter_hides_nothing_is_completed
-    an_error_of_the_upstream_passes_as_it_is
+    missing_repeated_or_unknown_reference_is_rejected
+    completion_of_a_filtered_item_is_rejected
+    upstream_error_is_forwarded_unchanged
 }
 
-// With HTTP+SSE the stream of the whole connection would break off.
+// HTTP+SSE is left out: there the broken stream is that of the whole connection.
 testkit::per_kind! {
     [legacy modern]
-    it_is_asked_again_when_its_answer_breaks_off
+    completion_is_retried_when_its_response_breaks_off
 }
 
 const METHOD: &str = "completion/complete";
 
-/// A result with everything that a parser and a printer would change.
-const ODD: &str =
+/// A result that parsing and printing would change.
+const UNUSUAL_RESULT: &str =
     r#"{ "completion":{"values":["\u00fc\/ü"] ,"total":1.50,"hasMore" : false},"n":[1e400,-0.0]}"#;
 
-/// A server that completes arguments of the prompt `ask`, of `logs://{day}` and of `db://`.
-fn completing(builder: Builder) -> Builder {
+/// A server that completes arguments of the prompt `ask` and of two resource templates.
+fn completion_server(builder: Builder) -> Builder {
     let capabilities = r#"{"completions":{},"prompts":{},"resources":{}}"#;
-    offering(builder)
+    with_empty_lists(builder)
         .capabilities(capabilities)
         .offers("prompts", [r#"{"name":"\u0061sk"}"#])
         .offers("resources", [r#"{"uri":"x://1","name":"one"}"#])
@@ -40,12 +42,12 @@ fn completing(builder: Builder) -> Builder {
                 r#"{"uriTemplate":"db://{table}","name":"tables"}"#,
             ],
         )
-        .result(METHOD, ODD)
+        .result(METHOD, UNUSUAL_RESULT)
 }
 
-/// A legacy server that has a prompt `ask` and a template of its own.
-async fn other() -> Upstream {
-    offering(upstream::legacy())
+/// A legacy server with a prompt `ask` and a template that matches any URI.
+async fn other_server() -> Upstream {
+    with_empty_lists(upstream::legacy())
         .offers("prompts", [r#"{"name":"ask"}"#])
         .offers("resourceTemplates", [r#"{"uriTemplate":"{any}"}"#])
         .result(METHOD, "{}")
@@ -53,15 +55,15 @@ async fn other() -> Upstream {
         .await
 }
 
-/// A client of both, past the handshake of a legacy one.
-async fn before(first: &Upstream, second: &Upstream) -> Client {
+/// Starts a proxy before both servers and returns its legacy client.
+async fn legacy_client_of(first: &Upstream, second: &Upstream) -> Client {
     let proxy = proxy::new().upstream("a", first).upstream("b", second);
     let mut client = proxy.start().await;
     client.initialize().await;
     client
 }
 
-/// Parameters full of what they need not have, around this reference, and `meta`, a member.
+/// Parameters with unknown members and unusual spacing around this reference; `meta` is a member.
 fn params(meta: &str, reference: &str) -> String {
     format!(
         r#"{{{meta} "x":1E2,"name":"b__ask","ref" : {{ "n":[ 0.10],{reference} ,"x":{{"name":"b__ask"}}}},"argument":{{"name":"b__ask","value":"\u00fc\/"}} ,"context":{{"arguments":{{"n":"1.0"}} }}}}"#
@@ -69,7 +71,7 @@ fn params(meta: &str, reference: &str) -> String {
 }
 
 async fn completion_reaches_its_owner_with_only_the_name_changed(kind: Kind) {
-    // As the client writes it, and as the upstream is to get it.
+    // The reference as the client sends it, and as the upstream receives it.
     let references = [
         (
             r#""name":"b__ask" , "type":"ref\/prompt""#,
@@ -90,46 +92,55 @@ async fn completion_reaches_its_owner_with_only_the_name_changed(kind: Kind) {
     ];
     let meta = proxy::with_meta(json!({}))["_meta"].take().to_string();
     let meta = format!(r#""_meta" : {meta} ,"#);
-    let (first, second) = (other().await, completing(kind.server()).start().await);
-    let mut client = before(&first, &second).await;
-    for (written, native) in references {
+    let (first, second) = (
+        other_server().await,
+        completion_server(kind.server()).start().await,
+    );
+    let mut client = legacy_client_of(&first, &second).await;
+    for (sent, received) in references {
         for (client_is_modern, meta) in [(false, ""), (true, meta.as_str())] {
-            let case = format!("{native}, modern client: {client_is_modern}");
-            let answer = exchange(&mut client, METHOD, &params(meta, written)).await;
+            let case = format!("{received}, modern client: {client_is_modern}");
+            let answer = exchange(&mut client, METHOD, &params(meta, sent)).await;
             let result = match (client_is_modern, kind) {
                 (true, Kind::Legacy | Kind::HttpSse) => {
-                    format!(r#"{{"resultType":"complete",{}"#, &ODD[1..])
+                    format!(r#"{{"resultType":"complete",{}"#, &UNUSUAL_RESULT[1..])
                 }
-                _ => ODD.to_owned(),
+                _ => UNUSUAL_RESULT.to_owned(),
             };
             assert_eq!(
                 answer,
                 result_line(&format!(r#""{METHOD}""#), &result),
                 "{case}"
             );
-            let request = asked(&second, METHOD).pop().unwrap();
-            let got = String::from_utf8(request.params_bytes().unwrap()).unwrap();
+            let request = requests_of(&second, METHOD).pop().unwrap();
+            let forwarded = String::from_utf8(request.params_bytes().unwrap()).unwrap();
             match (client_is_modern, kind) {
-                (true, Kind::Modern) => assert_eq!(got, params(meta, native), "{case}"),
+                (true, Kind::Modern) => assert_eq!(forwarded, params(meta, received), "{case}"),
                 (false, Kind::Modern) => {
-                    assert!(got.starts_with(r#"{"_meta":{"io.model"#), "{got}");
-                    assert!(got.ends_with(&params("", native)[1..]), "{got}");
+                    assert!(
+                        forwarded.starts_with(r#"{"_meta":{"io.model"#),
+                        "{forwarded}"
+                    );
+                    assert!(
+                        forwarded.ends_with(&params("", received)[1..]),
+                        "{forwarded}"
+                    );
                 }
                 (true, _) => {
-                    let expected = params(r#""_meta" : {} ,"#, native);
-                    assert_eq!(got, expected, "{case}");
+                    let expected = params(r#""_meta" : {} ,"#, received);
+                    assert_eq!(forwarded, expected, "{case}");
                 }
-                _ => assert_eq!(got, params("", native), "{case}"),
+                _ => assert_eq!(forwarded, params("", received), "{case}"),
             }
         }
     }
-    assert_eq!(asked(&second, METHOD).len(), 2 * references.len());
-    assert_eq!(asked(&first, METHOD).len(), 0);
+    assert_eq!(requests_of(&second, METHOD).len(), 2 * references.len());
+    assert_eq!(requests_of(&first, METHOD).len(), 0);
 }
 
 #[tokio::test]
 async fn completion_has_a_method_header_but_no_name_header() {
-    let server = completing(upstream::modern()).start().await;
+    let server = completion_server(upstream::modern()).start().await;
     let mut client = proxy::before(&server).await;
     for reference in [
         json!({"type": "ref/prompt", "name": "ask"}),
@@ -137,24 +148,27 @@ async fn completion_has_a_method_header_but_no_name_header() {
     ] {
         let params = json!({"ref": reference}).to_string();
         let answer = exchange(&mut client, METHOD, &params).await;
-        assert_eq!(answer, result_line(&format!(r#""{METHOD}""#), ODD));
-        let request = asked(&server, METHOD).pop().unwrap();
+        assert_eq!(
+            answer,
+            result_line(&format!(r#""{METHOD}""#), UNUSUAL_RESULT)
+        );
+        let request = requests_of(&server, METHOD).pop().unwrap();
         assert_eq!(request.header("mcp-method"), Some(METHOD));
         assert_eq!(request.header("mcp-name"), None);
     }
 }
 
-/// The refusal of a request, which reaches nobody.
-async fn refusal(client: &mut Client, server: &Upstream, params: &str) -> String {
-    let before = asked(server, METHOD).len();
+/// Sends a request that the proxy rejects without forwarding, and returns the error message.
+async fn rejection(client: &mut Client, server: &Upstream, params: &str) -> String {
+    let before = requests_of(server, METHOD).len();
     let answer: Value = serde_json::from_str(&exchange(client, METHOD, params).await).unwrap();
     assert_eq!(answer["error"]["code"], -32602, "{params}: {answer}");
-    assert_eq!(asked(server, METHOD).len(), before, "{params}");
+    assert_eq!(requests_of(server, METHOD).len(), before, "{params}");
     answer["error"]["message"].as_str().unwrap().to_owned()
 }
 
-async fn what_it_refers_to_must_be_said_once_and_be_known(kind: Kind) {
-    let server = completing(kind.server()).start().await;
+async fn missing_repeated_or_unknown_reference_is_rejected(kind: Kind) {
+    let server = completion_server(kind.server()).start().await;
     let mut client = proxy::before(&server).await;
     for (params, part) in [
         ("{}", "`ref`"),
@@ -187,14 +201,14 @@ async fn what_it_refers_to_must_be_said_once_and_be_known(kind: Kind) {
             "unknown resource template `logs:`",
         ),
     ] {
-        let message = refusal(&mut client, &server, params).await;
+        let message = rejection(&mut client, &server, params).await;
         assert!(message.contains(part), "{params}: {message}");
     }
 }
 
-async fn for_what_a_filter_hides_nothing_is_completed(kind: Kind) {
+async fn completion_of_a_filtered_item_is_rejected(kind: Kind) {
     let filter = json!({"ignore_prompts": "ask", "ignore_resources": ["diary", "db://secret"]});
-    let server = completing(kind.server()).start().await;
+    let server = completion_server(kind.server()).start().await;
     let proxy = proxy::new().upstream("a", &server);
     let mut client = proxy.extra("a", filter.clone()).start().await;
     client.initialize().await;
@@ -205,18 +219,22 @@ async fn for_what_a_filter_hides_nothing_is_completed(kind: Kind) {
         json!({"type": "ref/resource", "uri": "db://secret"}),
     ] {
         let params = json!({"ref": hidden}).to_string();
-        let message = refusal(&mut client, &server, &params).await;
+        let message = rejection(&mut client, &server, &params).await;
         assert!(message.contains("filtered out"), "{message}");
     }
     let open = json!({"type": "ref/resource", "uri": "db://{table}"});
     let params = json!({"ref": open}).to_string();
     let answer = exchange(&mut client, METHOD, &params).await;
-    assert_eq!(answer, result_line(&format!(r#""{METHOD}""#), ODD));
+    assert_eq!(
+        answer,
+        result_line(&format!(r#""{METHOD}""#), UNUSUAL_RESULT)
+    );
 }
 
-async fn an_error_of_the_upstream_passes_as_it_is(kind: Kind) {
+async fn upstream_error_is_forwarded_unchanged(kind: Kind) {
     let error = r#"{ "code":-32601.0,"message":"\u00fc", "data":{"n" : null}}"#;
-    let server = completing(kind.server()).answers(METHOD, move |r| error_to(r, error));
+    let server =
+        completion_server(kind.server()).answers(METHOD, move |r| error_response(r, error));
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let params = r#"{"ref":{"type":"ref/prompt","name":"ask"}}"#;
@@ -225,9 +243,9 @@ async fn an_error_of_the_upstream_passes_as_it_is(kind: Kind) {
     assert_eq!(answer, expected);
 }
 
-async fn it_is_asked_again_when_its_answer_breaks_off(kind: Kind) {
+async fn completion_is_retried_when_its_response_breaks_off(kind: Kind) {
     let is_cut = std::sync::atomic::AtomicBool::new(false);
-    let server = completing(kind.server()).intercept(move |request| {
+    let server = completion_server(kind.server()).intercept(move |request| {
         let first = request.is(METHOD) && !is_cut.swap(true, std::sync::atomic::Ordering::AcqRel);
         first.then(|| Reply::cut(r#"{"jsonrpc""#))
     });
@@ -235,12 +253,15 @@ async fn it_is_asked_again_when_its_answer_breaks_off(kind: Kind) {
     let mut client = proxy::before(&server).await;
     let params = r#"{"ref":{"type":"ref/prompt","name":"ask"}}"#;
     let answer = exchange(&mut client, METHOD, params).await;
-    assert_eq!(answer, result_line(&format!(r#""{METHOD}""#), ODD));
-    assert_eq!(asked(&server, METHOD).len(), 2);
+    assert_eq!(
+        answer,
+        result_line(&format!(r#""{METHOD}""#), UNUSUAL_RESULT)
+    );
+    assert_eq!(requests_of(&server, METHOD).len(), 2);
 }
 
 #[tokio::test]
-async fn clients_of_both_eras_are_told_that_there_are_completions() {
+async fn completions_are_declared_to_clients_of_both_eras() {
     let server = upstream::legacy().start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let discovered = client.modern("server/discover", json!({})).await;
@@ -250,8 +271,10 @@ async fn clients_of_both_eras_are_told_that_there_are_completions() {
     );
     let initialized = client.initialize().await;
     assert_eq!(initialized["capabilities"]["completions"], json!({}));
-    // Without a prompt or template there is nothing to complete, and it is said so.
+    // Without a prompt or template, every completion is rejected.
     let params = r#"{"ref":{"type":"ref/prompt","name":"ask"}}"#;
-    let answer = client.exchange(line("1.0", METHOD, params), "1.0").await;
+    let answer = client
+        .exchange(request_line("1.0", METHOD, params), "1.0")
+        .await;
     assert!(String::from_utf8(answer).unwrap().contains("-32602"));
 }

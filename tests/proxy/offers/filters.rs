@@ -1,59 +1,68 @@
-//! What a filter keeps out is neither listed nor asked for, by whatever name.
+//! Filters: the proxy neither lists nor requests a filtered item, under any of its names.
 
 use serde_json::{Value, json};
 
-use crate::offers::{LISTS, asked, error_to, exchange, listed, offering, result_line};
+use crate::offers::{
+    LISTS, error_response, exchange, list_items, requests_of, result_line, with_empty_lists,
+};
 use testkit::proxy::{self, Client};
 use testkit::upstream::{self, Builder, Kind, Upstream};
 
 testkit::per_kind! {
-    a_prompt_that_is_filtered_out_is_neither_listed_nor_got
-    a_prompt_that_is_filtered_out_takes_its_name_from_nobody
+    filtered_prompt_is_neither_listed_nor_requested
+    filtered_prompt_causes_no_name_collision
     resources_and_templates_are_filtered_by_uri_and_by_name
-    filtered_uri_is_never_requested_however_it_is_written
-    what_one_upstream_hides_is_read_from_the_next_that_has_it
-    nothing_is_read_until_the_filtered_names_are_known
+    filtered_uri_is_never_requested
+    resource_filtered_at_one_upstream_is_read_from_the_next
+    read_is_rejected_while_the_filtered_names_are_unknown
 }
 
-/// The result of everything that is asked for by name.
+/// The result of `prompts/get` and `resources/read`.
 const RESULT: &str = r#"{"resultType":"complete","messages":[],"contents":[],"n":1.0}"#;
 
-/// A server that has these resources and templates, each a URI and a name, and answers any read.
+/// A server that lists these resources and templates (URI, name), and answers any read.
 fn server(builder: Builder, resources: &[(&str, &str)], templates: &[(&str, &str)]) -> Builder {
-    let define = |key: &str, known: &[(&str, &str)]| -> Vec<String> {
+    let define = |key: &str, items: &[(&str, &str)]| -> Vec<String> {
         let define = |(uri, name): &(&str, &str)| json!({key: uri, "name": name}).to_string();
-        known.iter().map(define).collect()
+        items.iter().map(define).collect()
     };
     let resources = define("uri", resources);
     let templates = define("uriTemplate", templates);
-    offering(builder)
+    with_empty_lists(builder)
         .offers("resources", resources.iter().map(String::as_str))
         .offers("resourceTemplates", templates.iter().map(String::as_str))
         .result("resources/read", RESULT)
         .result("prompts/get", RESULT)
 }
 
-/// A legacy client of one server, `a`, with these keys in its configuration.
-async fn filtered(server: &Upstream, filter: Value) -> Client {
+/// Starts a proxy before one server, with these configuration keys, and returns its legacy client.
+async fn client_with_filter(server: &Upstream, filter: Value) -> Client {
     let proxy = proxy::new().upstream("a", server).extra("a", filter);
     let mut client = proxy.start().await;
     client.initialize().await;
     client
 }
 
-/// What is listed, by the key of its kind.
-async fn keys(client: &mut Client, list: (&str, &str, &str)) -> Vec<String> {
-    let items: Vec<Value> = serde_json::from_str(&listed(client, list).await).unwrap();
+/// The name or URI of each listed item.
+async fn listed_keys(client: &mut Client, list: (&str, &str, &str)) -> Vec<String> {
+    let items: Vec<Value> = serde_json::from_str(&list_items(client, list).await).unwrap();
     let key = |item: &Value| item[list.2].as_str().unwrap().to_owned();
     items.iter().map(key).collect()
 }
 
-/// Asks for what `params` names, and tells whether the server was asked; else we refused it.
-async fn reaches(client: &mut Client, server: &Upstream, method: &str, params: &Value) -> bool {
-    let before = asked(server, method).len();
+/// Requests an item and returns whether the server received the request.
+///
+/// Panics if the proxy did not forward the request and did not reject it as filtered.
+async fn is_forwarded(
+    client: &mut Client,
+    server: &Upstream,
+    method: &str,
+    params: &Value,
+) -> bool {
+    let before = requests_of(server, method).len();
     let answer = exchange(client, method, &params.to_string()).await;
-    let reached = asked(server, method).len() > before;
-    match reached {
+    let is_forwarded = requests_of(server, method).len() > before;
+    match is_forwarded {
         true => assert_eq!(answer, result_line(&format!(r#""{method}""#), RESULT)),
         false => {
             let answer: Value = serde_json::from_str(&answer).unwrap();
@@ -64,31 +73,31 @@ async fn reaches(client: &mut Client, server: &Upstream, method: &str, params: &
             assert!(message.contains("filtered out"), "{message}");
         }
     }
-    reached
+    is_forwarded
 }
 
 async fn is_read(client: &mut Client, server: &Upstream, uri: &str) -> bool {
-    reaches(client, server, "resources/read", &json!({"uri": uri})).await
+    is_forwarded(client, server, "resources/read", &json!({"uri": uri})).await
 }
 
-async fn a_prompt_that_is_filtered_out_is_neither_listed_nor_got(kind: Kind) {
+async fn filtered_prompt_is_neither_listed_nor_requested(kind: Kind) {
     let filter = json!({"include_prompts": ["Plan*", "ask"], "ignorePrompts": "*_OLD"});
     let all = ["plan", "plan_old", "ask", "write"];
     let prompts = all.map(|name| json!({"name": name}).to_string());
     let server = server(kind.server(), &[], &[]);
     let server = server.offers("prompts", prompts.iter().map(String::as_str));
     let server = server.page_size(1).start().await;
-    let mut client = filtered(&server, filter.clone()).await;
+    let mut client = client_with_filter(&server, filter.clone()).await;
     for (name, expected) in all.into_iter().zip([true, false, true, false]) {
         let params = json!({"name": name});
-        let found = reaches(&mut client, &server, "prompts/get", &params).await;
+        let found = is_forwarded(&mut client, &server, "prompts/get", &params).await;
         assert_eq!(found, expected, "{name}");
     }
-    let found = keys(&mut client, LISTS[0]).await;
+    let found = listed_keys(&mut client, LISTS[0]).await;
     assert_eq!(found, ["plan", "ask"]);
 }
 
-async fn a_prompt_that_is_filtered_out_takes_its_name_from_nobody(kind: Kind) {
+async fn filtered_prompt_causes_no_name_collision(kind: Kind) {
     let prompts = [r#"{"name":"ask"}"#];
     let hiding = server(kind.server(), &[], &[]).offers("prompts", prompts);
     let second = server(kind.server(), &[], &[]).offers("prompts", prompts);
@@ -97,13 +106,13 @@ async fn a_prompt_that_is_filtered_out_takes_its_name_from_nobody(kind: Kind) {
     let proxy = proxy.extra("a", json!({"ignore_prompts": ["a*"]}));
     let mut client = proxy.start().await;
     client.initialize().await;
-    assert_eq!(keys(&mut client, LISTS[0]).await, ["ask"]);
+    assert_eq!(listed_keys(&mut client, LISTS[0]).await, ["ask"]);
     let ask = |name: &str| json!({"name": name});
-    assert!(reaches(&mut client, &second, "prompts/get", &ask("ask")).await);
+    assert!(is_forwarded(&mut client, &second, "prompts/get", &ask("ask")).await);
     for name in ["a__ask", "b__ask"] {
-        assert!(!reaches(&mut client, &second, "prompts/get", &ask(name)).await);
+        assert!(!is_forwarded(&mut client, &second, "prompts/get", &ask(name)).await);
     }
-    assert_eq!(asked(&hiding, "prompts/get").len(), 0);
+    assert_eq!(requests_of(&hiding, "prompts/get").len(), 0);
 }
 
 async fn resources_and_templates_are_filtered_by_uri_and_by_name(kind: Kind) {
@@ -130,11 +139,11 @@ async fn resources_and_templates_are_filtered_by_uri_and_by_name(kind: Kind) {
         ),
     ] {
         let server = server(kind.server(), &resources, &templates).start().await;
-        let mut client = filtered(&server, filter.clone()).await;
-        let found = keys(&mut client, LISTS[1]).await;
+        let mut client = client_with_filter(&server, filter.clone()).await;
+        let found = listed_keys(&mut client, LISTS[1]).await;
         assert_eq!(found, shown_resources, "{filter}");
         let expected: Vec<_> = shown_templates.iter().map(|at| templates[*at].0).collect();
-        let found = keys(&mut client, LISTS[2]).await;
+        let found = listed_keys(&mut client, LISTS[2]).await;
         assert_eq!(found, expected, "{filter}");
         for (uri, _) in resources {
             let expected = shown_resources.contains(&uri);
@@ -144,7 +153,7 @@ async fn resources_and_templates_are_filtered_by_uri_and_by_name(kind: Kind) {
     }
 }
 
-async fn filtered_uri_is_never_requested_however_it_is_written(kind: Kind) {
+async fn filtered_uri_is_never_requested(kind: Kind) {
     let resources = [("logs://listed", "listed"), ("logs://secret", "secret")];
     let templates = [
         ("logs://{day}", "diary"),
@@ -163,12 +172,12 @@ async fn filtered_uri_is_never_requested_however_it_is_written(kind: Kind) {
                 ("db://1", true),
             ],
         ),
-        // The template for it is hidden by its name.
+        // The template that matches the URI is filtered by its name.
         (
             json!({"ignore_resources": "rows"}),
             &[("db://t/1", false), ("db://t", true), ("logs://1", true)],
         ),
-        // It is listed, hidden by its name, and of a template that is not.
+        // The listed resource is filtered by its name; the template that matches it is not.
         (
             json!({"ignore_resources": "secret"}),
             &[("logs://secret", false), ("logs://1", true)],
@@ -198,7 +207,7 @@ async fn filtered_uri_is_never_requested_however_it_is_written(kind: Kind) {
     ];
     let server = server(kind.server(), &resources, &templates).start().await;
     for (filter, uris) in &cases {
-        let mut client = filtered(&server, filter.clone()).await;
+        let mut client = client_with_filter(&server, filter.clone()).await;
         for (uri, expected) in *uris {
             let found = is_read(&mut client, &server, uri).await;
             assert_eq!(found, *expected, "{uri} by {filter}");
@@ -206,45 +215,45 @@ async fn filtered_uri_is_never_requested_however_it_is_written(kind: Kind) {
     }
 }
 
-async fn what_one_upstream_hides_is_read_from_the_next_that_has_it(kind: Kind) {
-    let known = ([("x://1", "one")], [("logs://{day}", "diary")]);
-    let hiding = server(kind.server(), &known.0, &known.1).start().await;
-    let second = server(kind.server(), &known.0, &known.1).start().await;
+async fn resource_filtered_at_one_upstream_is_read_from_the_next(kind: Kind) {
+    let items = ([("x://1", "one")], [("logs://{day}", "diary")]);
+    let hiding = server(kind.server(), &items.0, &items.1).start().await;
+    let second = server(kind.server(), &items.0, &items.1).start().await;
     let proxy = proxy::new().upstream("a", &hiding).upstream("b", &second);
     let proxy = proxy.extra("a", json!({"ignore_resources": ["one", "logs://1", "y*"]}));
     let mut client = proxy.start().await;
     client.initialize().await;
-    assert_eq!(keys(&mut client, LISTS[1]).await, ["x://1"]);
+    assert_eq!(listed_keys(&mut client, LISTS[1]).await, ["x://1"]);
     for uri in ["x://1", "logs://1", "y://1"] {
         assert!(is_read(&mut client, &second, uri).await, "{uri}");
     }
-    assert_eq!(asked(&hiding, "resources/read").len(), 0);
+    assert_eq!(requests_of(&hiding, "resources/read").len(), 0);
     assert!(is_read(&mut client, &hiding, "logs://2").await);
 }
 
-async fn nothing_is_read_until_the_filtered_names_are_known(kind: Kind) {
+async fn read_is_rejected_while_the_filtered_names_are_unknown(kind: Kind) {
     for failing in ["resources/list", "resources/templates/list"] {
         let server = server(kind.server(), &[], &[]).answers(failing, |request| {
-            error_to(request, r#"{"code":-32603,"message":"out of order"}"#)
+            error_response(request, r#"{"code":-32603,"message":"out of order"}"#)
         });
         let server = server.start().await;
-        let mut client = filtered(&server, json!({"ignore_resources": "secret"})).await;
+        let mut client = client_with_filter(&server, json!({"ignore_resources": "secret"})).await;
         assert!(!is_read(&mut client, &server, "x://1").await);
-        let mut client = filtered(&server, json!({"ignore_prompts": "secret"})).await;
+        let mut client = client_with_filter(&server, json!({"ignore_prompts": "secret"})).await;
         assert!(is_read(&mut client, &server, "x://1").await);
     }
 }
 
 #[tokio::test]
-async fn resource_that_appears_later_is_filtered_as_well() {
+async fn resource_listed_only_after_a_reconnect_is_filtered() {
     let mut server = server(upstream::legacy(), &[("x://1", "secret")], &[])
         .start()
         .await;
     server.raw.stop().await;
-    let mut client = filtered(&server, json!({"ignore_resources": "secret"})).await;
-    assert_eq!(listed(&mut client, LISTS[1]).await, "[]");
+    let mut client = client_with_filter(&server, json!({"ignore_resources": "secret"})).await;
+    assert_eq!(list_items(&mut client, LISTS[1]).await, "[]");
     server.restart();
-    testkit::within("the upstream to come back", async {
+    testkit::within("the upstream to reconnect", async {
         while !is_read(&mut client, &server, "x://2").await {}
     })
     .await;
@@ -252,7 +261,7 @@ async fn resource_that_appears_later_is_filtered_as_well() {
 }
 
 #[tokio::test]
-async fn the_single_upstream_is_filtered_by_variables() {
+async fn single_upstream_is_filtered_by_environment_variables() {
     let server = server(
         upstream::modern(),
         &[("x://1", "one"), ("y://2", "two")],
@@ -267,7 +276,7 @@ async fn the_single_upstream_is_filtered_by_variables() {
         .env("PROXY_INCLUDE_RESOURCES", r#"["x://*"]"#);
     let mut client = proxy.start().await;
     client.initialize().await;
-    assert_eq!(keys(&mut client, LISTS[0]).await, ["plan"]);
-    assert_eq!(keys(&mut client, LISTS[1]).await, ["x://1"]);
+    assert_eq!(listed_keys(&mut client, LISTS[0]).await, ["plan"]);
+    assert_eq!(listed_keys(&mut client, LISTS[1]).await, ["x://1"]);
     assert!(!is_read(&mut client, &server, "y://2").await);
 }

@@ -1,35 +1,41 @@
-//! Listings: every page of every upstream, in order and as written.
+//! Merged listings: every page of every upstream, in order and byte for byte.
 
 use serde_json::json;
 
-use crate::offers::{ALL, LISTS, asked, error_to, exchange, listed, offering};
+use crate::offers::{
+    CAPABILITIES, LISTS, error_response, exchange, list_items, requests_of, with_empty_lists,
+};
 use testkit::raw::Reply;
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream, within};
 
 testkit::per_kind! {
-    a_modern_client_is_told_how_long_a_listing_may_be_kept
-    upstream_failing_its_listing_is_left_out_of_the_merged_one
-    an_upstream_that_declares_none_is_not_asked
-    declared_listing_with_unknown_method_counts_as_empty
+    modern_listing_result_has_ttl_and_cache_scope
+    merged_listing_omits_an_upstream_whose_listing_fails
+    upstream_without_the_capability_gets_no_list_request
+    unknown_list_method_counts_as_an_empty_listing
 }
 
-/// A definition with everything that a parser and a printer would change.
-fn odd(key: &str, value: &str) -> String {
+/// A definition that parsing and printing would change.
+fn unusual_definition(key: &str, value: &str) -> String {
     format!(
         r#"{{ "x":1.50,"{key}" : "{value}", "s":"\u00fc\/","n":[1e400,-0.0,12345678901234567890123] ,"_meta":{{"name":"{key}"}}}}"#
     )
 }
 
 #[tokio::test]
-async fn all_pages_of_all_upstreams_are_listed_in_order_as_written() {
+async fn all_pages_of_all_upstreams_are_listed_in_order_unchanged() {
     for list @ (method, member, key) in LISTS {
         let mut proxy = proxy::new();
         let (mut servers, mut expected) = (Vec::new(), Vec::new());
         for kind in Kind::ALL {
-            let definitions: Vec<_> = (1..=5).map(|n| odd(key, &format!("{kind}-{n}"))).collect();
-            let given = definitions.iter().map(String::as_str);
-            let server = offering(kind.server()).offers(member, given).page_size(2);
+            let definitions: Vec<_> = (1..=5)
+                .map(|n| unusual_definition(key, &format!("{kind}-{n}")))
+                .collect();
+            let offers = definitions.iter().map(String::as_str);
+            let server = with_empty_lists(kind.server())
+                .offers(member, offers)
+                .page_size(2);
             let server = server.start().await;
             proxy = proxy.upstream(&kind.to_string(), &server);
             servers.push(server);
@@ -39,18 +45,18 @@ async fn all_pages_of_all_upstreams_are_listed_in_order_as_written() {
         client.initialize().await;
         let expected = format!("[{}]", expected.join(","));
         for round in 1..=2 {
-            assert_eq!(listed(&mut client, list).await, expected, "{method}");
+            assert_eq!(list_items(&mut client, list).await, expected, "{method}");
             for server in &servers {
-                assert_eq!(asked(server, method).len(), round * 3, "{method}");
+                assert_eq!(requests_of(server, method).len(), round * 3, "{method}");
             }
         }
     }
 }
 
-async fn a_modern_client_is_told_how_long_a_listing_may_be_kept(kind: Kind) {
+async fn modern_listing_result_has_ttl_and_cache_scope(kind: Kind) {
     for (method, member, key) in LISTS {
-        let definition = odd(key, "x");
-        let server = offering(kind.server()).offers(member, [definition.as_str()]);
+        let definition = unusual_definition(key, "x");
+        let server = with_empty_lists(kind.server()).offers(member, [definition.as_str()]);
         let server = server.start().await;
         let mut client = proxy::new().upstream("a", &server).start().await;
         let params = proxy::with_meta(json!({})).to_string();
@@ -63,40 +69,43 @@ async fn a_modern_client_is_told_how_long_a_listing_may_be_kept(kind: Kind) {
     }
 }
 
-async fn upstream_failing_its_listing_is_left_out_of_the_merged_one(kind: Kind) {
+async fn merged_listing_omits_an_upstream_whose_listing_fails(kind: Kind) {
     for list @ (method, member, key) in LISTS {
-        let definition = odd(key, "good");
-        let refusing = offering(kind.server()).answers(method, |request| {
-            error_to(request, r#"{"code":-32603,"message":"out of order"}"#)
+        let definition = unusual_definition(key, "good");
+        let failing = with_empty_lists(kind.server()).answers(method, |request| {
+            error_response(request, r#"{"code":-32603,"message":"out of order"}"#)
         });
-        let lying = offering(kind.server()).result(method, &format!(r#"{{"{member}":7}}"#));
-        let (refusing, lying) = (refusing.start().await, lying.start().await);
-        let good = offering(kind.server()).offers(member, [definition.as_str()]);
+        let malformed =
+            with_empty_lists(kind.server()).result(method, &format!(r#"{{"{member}":7}}"#));
+        let (failing, malformed) = (failing.start().await, malformed.start().await);
+        let good = with_empty_lists(kind.server()).offers(member, [definition.as_str()]);
         let good = good.start().await;
-        let proxy = proxy::new().upstream("refusing", &refusing);
-        let proxy = proxy.upstream("lying", &lying).upstream("good", &good);
+        let proxy = proxy::new().upstream("failing", &failing);
+        let proxy = proxy
+            .upstream("malformed", &malformed)
+            .upstream("good", &good);
         let mut client = proxy.start().await;
         client.initialize().await;
-        let found = listed(&mut client, list).await;
+        let found = list_items(&mut client, list).await;
         assert_eq!(found, format!("[{definition}]"));
         client.wait_for_stderr("out of order").await;
-        let complaint = format!("`{member}` is not a list");
-        client.wait_for_stderr(&complaint).await;
+        let message = format!("`{member}` is not a list");
+        client.wait_for_stderr(&message).await;
     }
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_lost_or_broken_leaves_its_listing_out() {
-    let broken = offering(upstream::legacy()).intercept(|request| {
-        let asked = request.is("prompts/list");
-        asked.then(|| Reply::status(500))
+async fn merged_listing_omits_a_disconnected_or_failing_upstream() {
+    let broken = with_empty_lists(upstream::legacy()).intercept(|request| {
+        let is_listing = request.is("prompts/list");
+        is_listing.then(|| Reply::status(500))
     });
     let (broken, good) = (
         broken.start().await,
-        offering(upstream::modern()).offers("prompts", [r#"{"name":"p"}"#]),
+        with_empty_lists(upstream::modern()).offers("prompts", [r#"{"name":"p"}"#]),
     );
     let (mut lost, good) = (
-        offering(upstream::legacy())
+        with_empty_lists(upstream::legacy())
             .offers("prompts", [r#"{"name":"late"}"#])
             .start()
             .await,
@@ -107,42 +116,42 @@ async fn an_upstream_that_is_lost_or_broken_leaves_its_listing_out() {
     let proxy = proxy.upstream("broken", &broken).upstream("good", &good);
     let mut client = proxy.start().await;
     client.initialize().await;
-    let found = listed(&mut client, LISTS[0]).await;
+    let found = list_items(&mut client, LISTS[0]).await;
     assert_eq!(found, r#"[{"name":"p"}]"#);
 
-    // Back again, it is listed: a listing is never older than its request.
+    // After its reconnect it is listed: a listing is never older than the request for it.
     lost.restart();
     let expected = r#"[{"name":"late"},{"name":"p"}]"#;
-    within("the upstream to come back", async {
-        while listed(&mut client, LISTS[0]).await != expected {}
+    within("the upstream to reconnect", async {
+        while list_items(&mut client, LISTS[0]).await != expected {}
     })
     .await;
 }
 
 #[tokio::test]
-async fn hanging_upstream_delays_a_listing_no_longer_than_its_timeout() {
+async fn hanging_upstream_delays_a_listing_at_most_its_timeout() {
     for list @ (method, member, key) in LISTS {
-        let definition = odd(key, "good");
-        let hanging = offering(upstream::modern())
+        let definition = unusual_definition(key, "good");
+        let hanging = with_empty_lists(upstream::modern())
             .intercept(move |request| request.is(method).then(Reply::hang));
         let hanging = hanging.start().await;
-        let good = offering(upstream::legacy()).offers(member, [definition.as_str()]);
+        let good = with_empty_lists(upstream::legacy()).offers(member, [definition.as_str()]);
         let good = good.start().await;
         let proxy = proxy::new().upstream("a", &hanging).upstream("b", &good);
         let proxy = proxy.extra("a", json!({"timeout": "300ms"}));
         let mut client = proxy.start().await;
         client.initialize().await;
-        let found = listed(&mut client, list).await;
+        let found = list_items(&mut client, list).await;
         assert_eq!(found, format!("[{definition}]"), "{method}");
         client.wait_for_stderr("leaving out").await;
     }
 }
 
-async fn an_upstream_that_declares_none_is_not_asked(kind: Kind) {
+async fn upstream_without_the_capability_gets_no_list_request(kind: Kind) {
     for list @ (method, member, key) in LISTS {
-        let definition = odd(key, "x");
+        let definition = unusual_definition(key, "x");
         let mut proxy = proxy::new();
-        let mut silent = Vec::new();
+        let mut undeclared = Vec::new();
         for (index, capabilities) in [
             r#"{"tools":{}}"#,
             r#"{"prompts":null,"resources":false}"#,
@@ -154,49 +163,49 @@ async fn an_upstream_that_declares_none_is_not_asked(kind: Kind) {
             let server = kind.server().capabilities(capabilities);
             let server = server.offers(member, [definition.as_str()]).start().await;
             proxy = proxy.upstream(&format!("s{index}"), &server);
-            silent.push(server);
+            undeclared.push(server);
         }
-        let open = kind
+        let declared = kind
             .server()
             .capabilities(r#"{"prompts":{},"resources":{}}"#);
-        let open = open.offers(member, [definition.as_str()]).start().await;
-        let mut client = proxy.upstream("open", &open).start().await;
+        let declared = declared.offers(member, [definition.as_str()]).start().await;
+        let mut client = proxy.upstream("declared", &declared).start().await;
         client.initialize().await;
-        let found = listed(&mut client, list).await;
+        let found = list_items(&mut client, list).await;
         assert_eq!(found, format!("[{definition}]"));
-        for server in silent {
-            assert_eq!(asked(&server, method).len(), 0, "{method}");
+        for server in undeclared {
+            assert_eq!(requests_of(&server, method).len(), 0, "{method}");
         }
     }
 }
 
-async fn declared_listing_with_unknown_method_counts_as_empty(kind: Kind) {
+async fn unknown_list_method_counts_as_an_empty_listing(kind: Kind) {
     for list @ (method, _, _) in LISTS {
-        let server = kind.server().capabilities(ALL).start().await;
+        let server = kind.server().capabilities(CAPABILITIES).start().await;
         let mut client = proxy::before(&server).await;
-        assert_eq!(listed(&mut client, list).await, "[]");
-        assert_eq!(asked(&server, method).len(), 1, "{method}");
+        assert_eq!(list_items(&mut client, list).await, "[]");
+        assert_eq!(requests_of(&server, method).len(), 1, "{method}");
         let stderr = client.stderr();
         assert!(!stderr.contains("leaving out"), "{stderr}");
     }
 }
 
 #[tokio::test]
-async fn a_cursor_that_was_never_given_is_refused() {
-    let server = offering(upstream::legacy()).start().await;
+async fn unknown_cursor_is_rejected() {
+    let server = with_empty_lists(upstream::legacy()).start().await;
     let mut client = proxy::before(&server).await;
     for list @ (method, _, _) in LISTS {
         for cursor in ["x", "", "from 2"] {
-            let refused = client
+            let rejected = client
                 .request_in_era(method, json!({"cursor": cursor}))
                 .await;
-            assert_eq!(refused["error"]["code"], -32602, "{refused}");
+            assert_eq!(rejected["error"]["code"], -32602, "{rejected}");
         }
         let modern = client.modern(method, json!({"cursor": "x"})).await;
         assert_eq!(modern["error"]["code"], -32602, "{modern}");
-        assert_eq!(asked(&server, method).len(), 0);
-        let none = exchange(&mut client, method, r#"{"cursor":null}"#).await;
-        assert!(none.contains("result"), "{none}");
-        assert_eq!(listed(&mut client, list).await, "[]");
+        assert_eq!(requests_of(&server, method).len(), 0);
+        let first_page = exchange(&mut client, method, r#"{"cursor":null}"#).await;
+        assert!(first_page.contains("result"), "{first_page}");
+        assert_eq!(list_items(&mut client, list).await, "[]");
     }
 }

@@ -1,37 +1,39 @@
-//! `resources/read` on its way: what the upstream gets, what the client gets, and its end.
+//! `resources/read`: what the upstream and the client receive, and how cancellation ends it.
 
 use serde_json::json;
 
-use crate::offers::{asked, error_to, exchange, line, offering, result_line};
+use crate::offers::{
+    error_response, exchange, request_line, requests_of, result_line, with_empty_lists,
+};
 use testkit::raw::Reply;
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
 
 testkit::per_kind! {
-    a_read_passes_as_written_in_both_directions
-    a_modern_client_is_answered_in_the_words_of_its_era
-    a_cancelled_request_ends_at_its_upstream_and_is_not_answered
+    read_is_forwarded_unchanged_in_both_directions
+    modern_client_gets_results_and_errors_of_its_era
+    cancelled_request_ends_upstream_without_a_response
 }
 
-async fn a_read_passes_as_written_in_both_directions(kind: Kind) {
+async fn read_is_forwarded_unchanged_in_both_directions(kind: Kind) {
     let result = r#"{ "resultType":"complete","contents":[{"uri":"x:\/\/1","blob":"AA=="} ],"n":1.50,"ttlMs":7}"#;
     let params = r#"{ "x":1E2,"uri" : "x:\/\/\u0031"}"#;
-    let server = offering(kind.server()).offers("resources", [r#"{"uri":"x://1"}"#]);
+    let server = with_empty_lists(kind.server()).offers("resources", [r#"{"uri":"x://1"}"#]);
     let server = server.result("resources/read", result).start().await;
     let mut client = proxy::before(&server).await;
     let answer = exchange(&mut client, "resources/read", params).await;
     assert_eq!(answer, result_line(r#""resources/read""#, result));
-    let request = asked(&server, "resources/read").remove(0);
-    let got = String::from_utf8(request.params_bytes().unwrap()).unwrap();
+    let request = requests_of(&server, "resources/read").remove(0);
+    let forwarded = String::from_utf8(request.params_bytes().unwrap()).unwrap();
     match kind {
-        Kind::Modern => assert!(got.ends_with(&params[1..]), "{got}"),
-        _ => assert_eq!(got, params),
+        Kind::Modern => assert!(forwarded.ends_with(&params[1..]), "{forwarded}"),
+        _ => assert_eq!(forwarded, params),
     }
 }
 
 #[tokio::test]
-async fn a_modern_upstream_is_told_the_uri_in_the_headers() {
-    let server = offering(upstream::modern());
+async fn modern_upstream_gets_the_uri_in_the_headers() {
+    let server = with_empty_lists(upstream::modern());
     let server = server.result(
         "resources/read",
         r#"{"resultType":"complete","contents":[]}"#,
@@ -48,23 +50,24 @@ async fn a_modern_upstream_is_told_the_uri_in_the_headers() {
             .request_in_era("resources/read", json!({"uri": uri}))
             .await;
         assert_eq!(answer["result"]["contents"], json!([]), "{answer}");
-        let request = asked(&server, "resources/read").pop().unwrap();
+        let request = requests_of(&server, "resources/read").pop().unwrap();
         assert_eq!(request.header("mcp-method"), Some("resources/read"));
         assert_eq!(request.header("mcp-name"), Some(header));
     }
 }
 
-async fn a_modern_client_is_answered_in_the_words_of_its_era(kind: Kind) {
-    let server = offering(kind.server()).answers("resources/read", |request| {
-        match request.json()["params"]["uri"].as_str() {
-            Some("x://1") => br#"{"contents":[1.0]}"#.to_vec(),
-            _ => error_to(request, r#"{"message":"none", "code":-32002}"#),
-        }
+async fn modern_client_gets_results_and_errors_of_its_era(kind: Kind) {
+    let server = with_empty_lists(kind.server()).answers("resources/read", |request| match request
+        .json()["params"]["uri"]
+        .as_str()
+    {
+        Some("x://1") => br#"{"contents":[1.0]}"#.to_vec(),
+        _ => error_response(request, r#"{"message":"none", "code":-32002}"#),
     });
     let server = server.start().await;
     let mut client = proxy::new().upstream("a", &server).start().await;
     let (found, missing) = match kind {
-        // What such a server says is its own affair.
+        // Messages of a modern server are not adapted.
         Kind::Modern => (r#"{"contents":[1.0]}"#, "-32002"),
         _ => (
             r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[1.0]}"#,
@@ -80,15 +83,15 @@ async fn a_modern_client_is_answered_in_the_words_of_its_era(kind: Kind) {
     assert_eq!(answer, expected);
 }
 
-async fn a_cancelled_request_ends_at_its_upstream_and_is_not_answered(kind: Kind) {
+async fn cancelled_request_ends_upstream_without_a_response(kind: Kind) {
     for (method, params) in [
         ("resources/read", r#"{"uri":"x://1"}"#),
         ("prompts/get", r#"{"name":"ask"}"#),
     ] {
-        let server = offering(kind.server()).offers("prompts", [r#"{"name":"ask"}"#]);
+        let server = with_empty_lists(kind.server()).offers("prompts", [r#"{"name":"ask"}"#]);
         let server = server.intercept(move |request| {
             let reply = || match kind {
-                // The answer would come on the stream.
+                // With HTTP+SSE, responses come on the event stream.
                 Kind::HttpSse => Reply::status(202),
                 _ => Reply::hang(),
             };
@@ -96,15 +99,17 @@ async fn a_cancelled_request_ends_at_its_upstream_and_is_not_answered(kind: Kind
         });
         let server = server.start().await;
         let mut client = proxy::before(&server).await;
-        client.send_line(line(r#""c""#, method, params)).await;
+        client
+            .send_line(request_line(r#""c""#, method, params))
+            .await;
         let request = server.raw.wait_for(|request| request.is(method)).await;
         let before = client.received().len();
         let cancelled = json!({"requestId": "c"});
         client.notify("notifications/cancelled", cancelled).await;
         match kind {
             Kind::Modern => {
-                let left = server.raw.wait_for_disconnect().await;
-                assert_eq!(left.body, request.body);
+                let disconnected = server.raw.wait_for_disconnect().await;
+                assert_eq!(disconnected.body, request.body);
             }
             _ => {
                 let notification = server.wait_for_cancelled().await;
@@ -113,8 +118,8 @@ async fn a_cancelled_request_ends_at_its_upstream_and_is_not_answered(kind: Kind
                 assert_eq!(notification["params"]["requestId"], request.json()["id"]);
             }
         }
-        // The id is free, and nothing was said under it.
-        let pong = client.exchange(line(r#""c""#, "ping", "{}"), r#""c""#);
+        // The id is free again, and the cancelled request got no response.
+        let pong = client.exchange(request_line(r#""c""#, "ping", "{}"), r#""c""#);
         let pong = String::from_utf8(pong.await).unwrap();
         assert_eq!(pong, result_line(r#""c""#, "{}"));
         assert!(client.close().await.success());
