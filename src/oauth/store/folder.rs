@@ -89,7 +89,8 @@ impl Folder {
         let found = blocking(move || {
             let path = folder.locate()?;
             folder.create(&path)?;
-            let owned = folder.read_owner(&path)?.is_some();
+            // Another upstream may have claimed the folder since `locate`.
+            let owned = folder.read_owner(&path)?.as_ref() == Some(&folder.owner);
             Ok::<_, StoreError>((path, owned))
         });
         let (path, owned) = found.await?;
