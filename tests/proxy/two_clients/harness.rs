@@ -24,14 +24,14 @@ pub(crate) enum Era {
 }
 
 /// A proxy that several clients connect to.
-pub(crate) struct Shared {
+pub(crate) struct SharedProxy {
     proxy: Arc<Proxy>,
-    /// Keeps the home directory.
+    /// Keeps the home directory of the proxy.
     _builder: proxy::Builder,
 }
 
-impl Shared {
-    /// Assembles the proxy that this would launch.
+impl SharedProxy {
+    /// Assembles the proxy in this process, with the configuration of `builder`.
     pub(crate) fn new(builder: proxy::Builder) -> Self {
         let command = builder.command();
         let variables = command.as_std().get_envs();
@@ -47,13 +47,13 @@ impl Shared {
         }
     }
 
-    /// A proxy before one server, `a`.
-    pub(crate) fn before(server: &Upstream) -> Self {
+    /// Assembles a proxy before one server, `a`.
+    pub(crate) fn with_upstream(server: &Upstream) -> Self {
         Self::new(proxy::new().upstream("a", server))
     }
 
-    /// Connects a client, and gives the stream from the proxy and the one to it.
-    fn connect(&self) -> (DuplexStream, DuplexStream) {
+    /// Connects a client and returns its streams from and to the proxy.
+    fn connect_streams(&self) -> (DuplexStream, DuplexStream) {
         let (to_proxy, input) = duplex(STREAM_BYTES);
         let (from_proxy, output) = duplex(STREAM_BYTES);
         let proxy = self.proxy.clone();
@@ -62,77 +62,81 @@ impl Shared {
     }
 
     /// Connects a client of this era that declares `capabilities`.
-    pub(crate) async fn client(&self, era: Era, capabilities: Value) -> Peer {
-        let (from_proxy, to_proxy) = self.connect();
+    pub(crate) async fn connect(&self, era: Era, capabilities: Value) -> EraClient {
+        let (from_proxy, to_proxy) = self.connect_streams();
         let mut client = Client::over(from_proxy, to_proxy);
         match era {
             Era::Legacy => drop(client.initialize_with(capabilities.clone()).await),
             Era::Modern => client.declare(capabilities.clone()),
         }
-        Peer {
+        EraClient {
             client,
             era,
             capabilities,
         }
     }
 
-    /// Connects a client of the legacy era that declares `capabilities`, and lists the tools.
-    pub(crate) async fn legacy(&self, capabilities: Value) -> Peer {
-        let mut client = self.client(Era::Legacy, capabilities).await;
-        client.fence().await;
+    /// Connects a legacy client that declares `capabilities`, and lists the tools.
+    pub(crate) async fn connect_legacy(&self, capabilities: Value) -> EraClient {
+        let mut client = self.connect(Era::Legacy, capabilities).await;
+        client.barrier().await;
         client
     }
 
-    /// Connects a client that reads nothing.
-    pub(crate) fn silent(&self) -> Silent {
-        let (from_proxy, to_proxy) = self.connect();
-        Silent {
+    /// Connects a client that does not read.
+    pub(crate) fn connect_stalled(&self) -> StalledClient {
+        let (from_proxy, to_proxy) = self.connect_streams();
+        StalledClient {
             from_proxy: BufReader::new(from_proxy),
             to_proxy,
         }
     }
 
-    /// Connects a client of the legacy era that lists the tools, and then reads nothing more.
-    pub(crate) async fn silent_legacy(&self) -> Silent {
-        let mut client = self.silent();
+    /// Connects a legacy client that lists the tools and then stops reading.
+    pub(crate) async fn connect_stalled_legacy(&self) -> StalledClient {
+        let mut client = self.connect_stalled();
         let params = json!({
             "protocolVersion": "2025-11-25",
             "capabilities": {},
             "clientInfo": {"name": "test", "version": "1"},
         });
-        client.begin("0", "initialize", &params).await;
+        client.start_request("0", "initialize", &params).await;
         client.read_line().await;
         client
             .send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)
             .await;
-        client.begin("0", "tools/list", &json!({})).await;
+        client.start_request("0", "tools/list", &json!({})).await;
         client.read_line().await;
         client
     }
 
-    /// Connects two clients of these eras, which declare nothing.
-    pub(crate) async fn clients(&self, eras: [Era; 2]) -> [Peer; 2] {
-        self.clients_with(eras, json!({})).await
+    /// Connects two clients of these eras that declare no capabilities.
+    pub(crate) async fn connect_two(&self, eras: [Era; 2]) -> [EraClient; 2] {
+        self.connect_two_with(eras, json!({})).await
     }
 
-    /// Connects two clients of these eras, which both declare `capabilities`.
-    pub(crate) async fn clients_with(&self, eras: [Era; 2], capabilities: Value) -> [Peer; 2] {
+    /// Connects two clients of these eras that both declare `capabilities`.
+    pub(crate) async fn connect_two_with(
+        &self,
+        eras: [Era; 2],
+        capabilities: Value,
+    ) -> [EraClient; 2] {
         let [one, two] = eras;
-        let one = self.client(one, capabilities.clone()).await;
-        [one, self.client(two, capabilities).await]
+        let one = self.connect(one, capabilities.clone()).await;
+        [one, self.connect(two, capabilities).await]
     }
 }
 
-/// One of the clients.
-pub(crate) struct Peer {
+/// A client with its era: its requests have what that era requires.
+pub(crate) struct EraClient {
     client: Client,
     pub(crate) era: Era,
     capabilities: Value,
 }
 
-impl Peer {
-    /// Sends a request of its era under this id, JSON.
-    pub(crate) async fn begin(&mut self, id: &str, method: &str, mut params: Value) {
+impl EraClient {
+    /// Sends a request of the client's era with this JSON `id`.
+    pub(crate) async fn start_request(&mut self, id: &str, method: &str, mut params: Value) {
         if self.era == Era::Modern {
             let key = "io.modelcontextprotocol/clientCapabilities";
             params["_meta"][key] = self.capabilities.clone();
@@ -142,37 +146,39 @@ impl Peer {
         self.client.send_line(line).await;
     }
 
-    /// Calls a tool under this id, JSON, with progress under the token 1.
-    pub(crate) async fn begin_call(&mut self, id: &str, tool: &str, arguments: Value) {
+    /// Calls a tool with this JSON `id` and the progress token 1.
+    pub(crate) async fn start_call(&mut self, id: &str, tool: &str, arguments: Value) {
         let meta = json!({"progressToken": 1});
         let params = json!({"name": tool, "arguments": arguments, "_meta": meta});
-        self.begin(id, "tools/call", params).await;
+        self.start_request(id, "tools/call", params).await;
     }
 
-    /// Waits for the answer to the request under this id.
-    pub(crate) async fn end(&mut self, id: &str) -> Value {
+    /// Waits for the response to the request with this JSON `id`.
+    pub(crate) async fn response_to(&mut self, id: &str) -> Value {
         serde_json::from_slice(&self.client.answer_to(id).await).unwrap()
     }
 
-    /// Sends a request of its era under this id, JSON, and waits for the answer.
-    pub(crate) async fn finish(&mut self, id: &str, method: &str, params: Value) -> Value {
-        self.begin(id, method, params).await;
-        self.end(id).await
+    /// Sends a request with this JSON `id` and returns its response.
+    pub(crate) async fn request_with_id(&mut self, id: &str, method: &str, params: Value) -> Value {
+        self.start_request(id, method, params).await;
+        self.response_to(id).await
     }
 
-    /// Has a request answered: what was on its way to the client before is there.
-    pub(crate) async fn fence(&mut self) {
-        let answer = self.finish("\"fence\"", "tools/list", json!({})).await;
+    /// Waits for the response to a request sent now: earlier messages have arrived then.
+    pub(crate) async fn barrier(&mut self) {
+        let answer = self
+            .request_with_id("\"barrier\"", "tools/list", json!({}))
+            .await;
         assert!(answer["result"].is_object(), "{answer}");
     }
 
-    /// Takes what has come of this method and was not taken, once the proxy has answered what is asked now.
-    pub(crate) async fn all(&mut self, method: &str) -> Vec<Value> {
-        self.fence().await;
+    /// Takes the messages of this method that arrived before a [`Self::barrier`] and were not taken yet.
+    pub(crate) async fn take_messages(&mut self, method: &str) -> Vec<Value> {
+        self.barrier().await;
         self.client.rest(method)
     }
 
-    /// Panics if a line so far answers the request under this id.
+    /// Panics if the client has received a response to the request with this JSON `id`.
     pub(crate) fn assert_unanswered(&self, id: &str) {
         let id: Value = serde_json::from_str(id).unwrap();
         for line in self.client.received() {
@@ -184,14 +190,14 @@ impl Peer {
 }
 
 /// A client that does not read.
-pub(crate) struct Silent {
+pub(crate) struct StalledClient {
     from_proxy: BufReader<DuplexStream>,
     to_proxy: DuplexStream,
 }
 
-impl Silent {
-    /// Sends a request under this id, JSON.
-    pub(crate) async fn begin(&mut self, id: &str, method: &str, params: &Value) {
+impl StalledClient {
+    /// Sends a request with this JSON `id`.
+    pub(crate) async fn start_request(&mut self, id: &str, method: &str, params: &Value) {
         self.send(&line(id, method, &params.to_string())).await;
     }
 
@@ -205,16 +211,16 @@ impl Silent {
         let mut line = String::new();
         let read = self.from_proxy.read_line(&mut line);
         let read = within("a line from the proxy", read).await.unwrap();
-        assert!(read > 0, "the proxy has closed its end");
+        assert!(read > 0, "the proxy closed the stream");
     }
 
-    /// The same client, which reads from now on.
-    pub(crate) fn read(self) -> Client {
+    /// Returns a client that reads from these streams.
+    pub(crate) fn resume_reading(self) -> Client {
         Client::over(self.from_proxy, self.to_proxy)
     }
 }
 
-impl Deref for Peer {
+impl Deref for EraClient {
     type Target = Client;
 
     fn deref(&self) -> &Client {
@@ -222,7 +228,7 @@ impl Deref for Peer {
     }
 }
 
-impl DerefMut for Peer {
+impl DerefMut for EraClient {
     fn deref_mut(&mut self) -> &mut Client {
         &mut self.client
     }

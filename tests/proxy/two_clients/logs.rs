@@ -1,33 +1,36 @@
-//! Different log levels: each client hears what it wants, and the server is set to the most verbose of them.
+//! Different log levels: each client receives the logs of its level.
+//!
+//! The server is set to the most verbose level.
 
 use serde_json::{Value, json};
 use testkit::upstream::{Kind, Upstream};
 
-use super::harness::{Era, Peer, Shared};
+use super::harness::{Era, EraClient, SharedProxy};
 
 per_pair! {
-    each_client_hears_logs_from_its_level_on
+    each_client_receives_the_logs_of_its_own_level
 }
 
 testkit::per_kind! {
     [legacy http_sse]
-    a_server_is_set_to_the_most_verbose_level_of_those_present
+    server_level_is_the_most_verbose_of_connected_clients
 }
 
 const LOG: &str = "notifications/message";
 
-/// A server whose tool `talk` logs at two levels for whom its arguments name; at the lower one only if a
-/// modern call wants it.
-async fn talking(kind: Kind) -> Upstream {
+/// A server whose tool `talk` sends logs of two levels with the client's name from its arguments.
+///
+/// It skips the debug log if the call requests only errors.
+async fn server_with_logs(kind: Kind) -> Upstream {
     let server = kind.server().tool("talk");
     let server = server
         .capabilities(r#"{"tools":{"listChanged":true},"logging":{}}"#)
         .answers("logging/setLevel", |_| b"{}".to_vec());
     let server = server.on_call(|call| async move {
-        let mut called = call.request.json()["params"].take();
-        let data = called["arguments"]["for"].take();
-        let expected = called["_meta"]["io.modelcontextprotocol/logLevel"].take();
-        let levels = match expected == "error" {
+        let mut params = call.request.json()["params"].take();
+        let data = params["arguments"]["client"].take();
+        let requested = params["_meta"]["io.modelcontextprotocol/logLevel"].take();
+        let levels = match requested == "error" {
             true => &["error"][..],
             false => &["debug", "error"],
         };
@@ -41,34 +44,38 @@ async fn talking(kind: Kind) -> Upstream {
     server.start().await
 }
 
-/// Sets the level of a client's legacy session.
-async fn set_level(client: &mut Peer, level: &str) {
+/// Sets the log level of a legacy client.
+async fn set_level(client: &mut EraClient, level: &str) {
     let params = json!({"level": level});
-    let answer = client.finish("\"level\"", "logging/setLevel", params).await;
+    let answer = client
+        .request_with_id("\"level\"", "logging/setLevel", params)
+        .await;
     assert_eq!(answer["result"], json!({}), "{answer}");
 }
 
-/// Calls `talk` as a client that wants logs from `level` on.
-async fn talk(client: &mut Peer, name: &str, level: &str) {
-    let mut params = json!({"name": "talk", "arguments": {"for": name}});
+/// Calls `talk`; a modern client requests logs of this level.
+async fn talk(client: &mut EraClient, name: &str, level: &str) {
+    let mut params = json!({"name": "talk", "arguments": {"client": name}});
     if client.era == Era::Modern {
         params["_meta"] = json!({"io.modelcontextprotocol/logLevel": level});
     }
-    let answer = client.finish("\"talk\"", "tools/call", params).await;
+    let answer = client
+        .request_with_id("\"talk\"", "tools/call", params)
+        .await;
     assert!(answer["result"].is_object(), "{answer}");
 }
 
-/// The levels of the logs for `name` that a client has heard.
-fn levels(client: &Peer, name: &str) -> Vec<Value> {
+/// The levels of the logs for `name` that the client has received.
+fn levels(client: &EraClient, name: &str) -> Vec<Value> {
     let logs = client.received_with(LOG).into_iter();
     let logs = logs.filter(|log| log["params"]["data"] == name);
     logs.map(|mut log| log["params"]["level"].take()).collect()
 }
 
-async fn each_client_hears_logs_from_its_level_on(kind: Kind, eras: [Era; 2]) {
-    let server = talking(kind).await;
-    let shared = Shared::before(&server);
-    let [mut a, mut b] = shared.clients(eras).await;
+async fn each_client_receives_the_logs_of_its_own_level(kind: Kind, eras: [Era; 2]) {
+    let server = server_with_logs(kind).await;
+    let proxy = SharedProxy::with_upstream(&server);
+    let [mut a, mut b] = proxy.connect_two(eras).await;
     for (client, level) in [(&mut a, "debug"), (&mut b, "error")] {
         if client.era == Era::Legacy {
             set_level(client, level).await;
@@ -78,11 +85,11 @@ async fn each_client_hears_logs_from_its_level_on(kind: Kind, eras: [Era; 2]) {
         talk(&mut a, "a", "debug").await;
         talk(&mut b, "b", "error").await;
     }
-    a.fence().await;
-    b.fence().await;
+    a.barrier().await;
+    b.barrier().await;
     assert_eq!(levels(&a, "a"), ["debug", "error", "debug", "error"]);
     assert_eq!(levels(&b, "b"), ["error", "error"]);
-    // On the one stream of a session that both use, logs name no call.
+    // With HTTP+SSE, logs come on the event stream and name no call, so a client may receive those of the other.
     if kind != Kind::HttpSse {
         assert!(levels(&a, "b").is_empty());
         assert!(levels(&b, "a").is_empty());
@@ -90,31 +97,31 @@ async fn each_client_hears_logs_from_its_level_on(kind: Kind, eras: [Era; 2]) {
     assert!(!levels(&b, "a").contains(&json!("debug")));
 }
 
-/// The levels that a server was set to so far.
-fn set(server: &Upstream) -> Vec<Value> {
+/// The levels that the server has received.
+fn levels_set(server: &Upstream) -> Vec<Value> {
     let sets = server.requests_of("logging/setLevel").into_iter();
     sets.map(|request| request.json()["params"]["level"].take())
         .collect()
 }
 
-async fn a_server_is_set_to_the_most_verbose_level_of_those_present(kind: Kind) {
-    let server = talking(kind).await;
-    let shared = Shared::before(&server);
-    let [mut a, mut b] = shared.clients([Era::Legacy; 2]).await;
-    a.fence().await;
-    b.fence().await;
+async fn server_level_is_the_most_verbose_of_connected_clients(kind: Kind) {
+    let server = server_with_logs(kind).await;
+    let proxy = SharedProxy::with_upstream(&server);
+    let [mut a, mut b] = proxy.connect_two([Era::Legacy; 2]).await;
+    a.barrier().await;
+    b.barrier().await;
     set_level(&mut b, "error").await;
     set_level(&mut a, "debug").await;
     set_level(&mut b, "warning").await;
     talk(&mut b, "b", "").await;
-    let sets = set(&server);
+    let sets = levels_set(&server);
     assert_eq!(sets.last(), Some(&json!("debug")));
     assert!(!sets.contains(&json!("warning")), "{sets:?}");
     a.close_stdin();
     a.wait_for_end_of_output().await;
-    let is_withdrawn = || set(&server).last() == Some(&json!("warning"));
+    let is_lowered = || levels_set(&server).last() == Some(&json!("warning"));
     server
         .raw
-        .wait_until("the level of the other", is_withdrawn)
+        .wait_until("the level of the other client", is_lowered)
         .await;
 }

@@ -1,7 +1,8 @@
-//! Two clients of one process, over two pairs of streams: nothing of one reaches the other.
+//! Two clients of one proxy process: messages of one client never reach the other.
 
-/// Makes of each function, which takes a kind of server and the eras of two clients, one test a combination:
-/// of all kinds, or of those in brackets.
+/// Makes one test of each function for each kind of server and each pair of client eras.
+///
+/// The kinds are all, or those in brackets. A function takes the kind and the two eras.
 macro_rules! per_pair {
     ([$($kind:ident)*]) => {};
     ([$($kind:ident)*] $claim:ident $($more:ident)*) => {
@@ -31,15 +32,13 @@ macro_rules! per_pair {
     };
 }
 
-mod departures;
+mod disconnects;
 mod harness;
-mod ids;
-mod leaving;
 mod logs;
-mod notified;
+mod notifications;
 mod profiles;
-mod requests;
+mod request_ids;
 mod server_requests;
+mod stalled;
 mod subscriptions;
 mod tasks;
-mod unread;

@@ -1,38 +1,48 @@
-//! Different capabilities: who can be asked is asked, about its own calls, and settles them alone.
+//! Clients with different capabilities.
+//!
+//! A server request goes to the client of the call, if it has the capability, and only that client
+//! can respond.
 
 use serde_json::{Value, json};
 use testkit::upstream::Kind;
 
-use super::harness::{Era, Peer, Shared};
+use super::harness::{Era, EraClient, SharedProxy};
 use crate::server_requests::helpers::{FORM, StreamKind, ask_params, requesting_server};
 
 per_pair! {
     [legacy http_sse]
-    a_client_that_cannot_be_asked_is_refused_and_the_other_asked
-    an_answer_of_the_other_client_settles_nothing
+    only_the_client_with_the_capability_gets_server_requests
+    response_of_the_other_client_does_not_resolve_a_request
+}
+
+testkit::per_kind! {
+    [legacy http_sse]
+    each_client_profile_gets_one_upstream_session
 }
 
 const ELICIT: &str = "elicitation/create";
 
-/// The parameters of a call of `ask`.
+/// The parameters of a call of the tool `ask`.
 fn ask(id: &str) -> Value {
     serde_json::from_str(&ask_params(id, ELICIT, FORM)).unwrap()
 }
 
-fn place(kind: Kind) -> StreamKind {
+fn stream_kind(kind: Kind) -> StreamKind {
     match kind {
         Kind::HttpSse => StreamKind::Shared,
         _ => StreamKind::Call,
     }
 }
 
-/// What is asked of the client in its call `id`: the id of the question, or the state and its key.
-async fn question(client: &mut Peer, id: &str) -> (Value, String) {
+/// Waits for the server request of the call `id`.
+///
+/// Returns its id for a legacy client, and the request state and the input key for a modern one.
+async fn next_server_request(client: &mut EraClient, id: &str) -> (Value, String) {
     if client.era == Era::Legacy {
-        let mut question = client.incoming_request(ELICIT).await;
-        return (question["id"].take(), String::new());
+        let mut request = client.incoming_request(ELICIT).await;
+        return (request["id"].take(), String::new());
     }
-    let mut answer = client.end(id).await;
+    let mut answer = client.response_to(id).await;
     let result = &mut answer["result"];
     assert_eq!(result["resultType"], "input_required");
     let requests = result["inputRequests"].as_object().unwrap();
@@ -40,16 +50,16 @@ async fn question(client: &mut Peer, id: &str) -> (Value, String) {
     (result["requestState"].take(), key)
 }
 
-/// Answers it, as the client that was asked or as another; a modern client by this call, JSON.
-async fn answer(
-    client: &mut Peer,
-    asked: Era,
+/// Responds to a server request of a client of this era; a modern client retries `call`.
+async fn respond(
+    client: &mut EraClient,
+    era: Era,
     (id, key): &(Value, String),
     call: &Value,
     action: &str,
 ) {
     let result = json!({"action": action});
-    match asked {
+    match era {
         Era::Legacy => {
             let response = json!({"jsonrpc": "2.0", "id": id, "result": result});
             client.send_line(response.to_string()).await;
@@ -58,39 +68,41 @@ async fn answer(
             let mut params = call.clone();
             params["requestState"] = id.clone();
             params["inputResponses"] = json!({key.as_str(): result});
-            client.begin("\"retry\"", "tools/call", params).await;
+            client
+                .start_request("\"retry\"", "tools/call", params)
+                .await;
         }
     }
 }
 
-/// The id of the request that has the end of a call that began as `id`.
-fn last_id(era: Era, id: &str) -> &str {
+/// The id of the request whose response is the result of the call `id`.
+fn final_id(era: Era, id: &str) -> &str {
     match era {
         Era::Legacy => id,
         Era::Modern => "\"retry\"",
     }
 }
 
-async fn a_client_that_cannot_be_asked_is_refused_and_the_other_asked(
+async fn only_the_client_with_the_capability_gets_server_requests(
     kind: Kind,
     [one, two]: [Era; 2],
 ) {
-    let server = requesting_server(place(kind)).await;
-    let shared = Shared::before(&server);
-    let mut a = shared.client(one, json!({"elicitation": {}})).await;
-    let mut b = shared.client(two, json!({})).await;
+    let server = requesting_server(stream_kind(kind)).await;
+    let proxy = SharedProxy::with_upstream(&server);
+    let mut a = proxy.connect(one, json!({"elicitation": {}})).await;
+    let mut b = proxy.connect(two, json!({})).await;
     let call = ask("1");
-    a.begin("7", "tools/call", call.clone()).await;
-    let question = question(&mut a, "7").await;
-    let refused = b.finish("7", "tools/call", ask("2")).await;
-    let received = &refused["result"]["received"]["error"];
-    assert_eq!(received["code"], -32601, "{refused}");
-    answer(&mut a, one, &question, &call, "decline").await;
-    let end = a.end(last_id(one, "7")).await;
+    a.start_request("7", "tools/call", call.clone()).await;
+    let request = next_server_request(&mut a, "7").await;
+    let rejected = b.request_with_id("7", "tools/call", ask("2")).await;
+    let received = &rejected["result"]["received"]["error"];
+    assert_eq!(received["code"], -32601, "{rejected}");
+    respond(&mut a, one, &request, &call, "decline").await;
+    let end = a.response_to(final_id(one, "7")).await;
     let received = &end["result"]["received"]["result"];
     assert_eq!(received["action"], "decline", "{end}");
     assert!(b.server_requests().is_empty());
-    // Each call went by a session of what its client declares.
+    // Each call used a session that declares the capabilities of its client.
     let opened = server.requests_of("initialize").into_iter();
     let declared: Vec<_> = opened
         .map(|request| request.json()["params"]["capabilities"].take())
@@ -103,30 +115,52 @@ async fn a_client_that_cannot_be_asked_is_refused_and_the_other_asked(
     );
 }
 
-async fn an_answer_of_the_other_client_settles_nothing(kind: Kind, eras: [Era; 2]) {
-    let server = requesting_server(place(kind)).await;
-    let shared = Shared::before(&server);
+async fn response_of_the_other_client_does_not_resolve_a_request(kind: Kind, eras: [Era; 2]) {
+    let server = requesting_server(stream_kind(kind)).await;
+    let proxy = SharedProxy::with_upstream(&server);
     let capabilities = json!({"elicitation": {}});
-    let [mut a, mut b] = shared.clients_with(eras, capabilities).await;
+    let [mut a, mut b] = proxy.connect_two_with(eras, capabilities).await;
     let call = ask("1");
-    a.begin("7", "tools/call", call.clone()).await;
-    let question = question(&mut a, "7").await;
-    // Only a modern client can come back to a call that it has not made.
-    let way = match eras {
+    a.start_request("7", "tools/call", call.clone()).await;
+    let request = next_server_request(&mut a, "7").await;
+    // Only a modern client can retry a call of another client.
+    let era = match eras {
         [Era::Modern, Era::Modern] => Era::Modern,
         _ => Era::Legacy,
     };
-    answer(&mut b, way, &question, &call, "accept").await;
-    if way == Era::Modern {
-        let refused = b.end("\"retry\"").await;
-        assert_eq!(refused["error"]["code"], -32602, "{refused}");
+    respond(&mut b, era, &request, &call, "accept").await;
+    if era == Era::Modern {
+        let rejected = b.response_to("\"retry\"").await;
+        assert_eq!(rejected["error"]["code"], -32602, "{rejected}");
     }
-    b.fence().await;
+    b.barrier().await;
     assert!(server.responses().is_empty());
-    answer(&mut a, eras[0], &question, &call, "decline").await;
-    let end = a.end(last_id(eras[0], "7")).await;
+    respond(&mut a, eras[0], &request, &call, "decline").await;
+    let end = a.response_to(final_id(eras[0], "7")).await;
     let received = &end["result"]["received"]["result"];
     assert_eq!(received["action"], "decline", "{end}");
     assert!(b.server_requests().is_empty());
     assert_eq!(server.responses().len(), 1);
+}
+
+async fn each_client_profile_gets_one_upstream_session(kind: Kind) {
+    let server = kind.server().tool("t").start().await;
+    let proxy = SharedProxy::with_upstream(&server);
+    let capabilities = [json!({"roots": {}}), json!({"sampling": {}})];
+    let mut clients = [
+        proxy.connect_legacy(capabilities[0].clone()).await,
+        proxy.connect_legacy(capabilities[1].clone()).await,
+    ];
+    for round in ["1", "2", "3"] {
+        for client in &mut clients {
+            client.start_call(round, "t", json!({})).await;
+            let answer = client.response_to(round).await;
+            assert!(answer.get("result").is_some(), "{answer}");
+        }
+    }
+    let opened = server.requests_of("initialize").into_iter();
+    let declared: Vec<_> = opened
+        .map(|request| request.json()["params"]["capabilities"].take())
+        .collect();
+    assert_eq!(declared, capabilities);
 }

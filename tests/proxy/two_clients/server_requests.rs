@@ -1,37 +1,38 @@
-//! What servers ask: the client whose call it is about, and no other.
+//! Server requests: only the client of the call receives them.
 
 use serde_json::{Value, json};
 
-use super::harness::{Era, Peer, Shared};
+use super::harness::{Era, EraClient, SharedProxy};
 use testkit::gate::Gate;
 use testkit::upstream::{Builder, Kind};
 
 testkit::per_kind! {
     [legacy http_sse]
-    each_client_answers_what_its_own_call_asks
+    each_client_gets_the_server_request_of_its_own_call
 }
 
 testkit::per_kind! {
     [legacy]
-    a_suspended_call_is_resumed_by_its_own_client_alone
-    what_may_be_for_either_client_is_declined
+    suspended_call_is_resumed_only_by_its_own_client
+    server_request_for_either_client_is_cancelled
 }
 
 testkit::per_kind! {
     [http_sse]
-    the_one_client_with_a_call_is_asked
+    server_request_goes_to_the_only_client_with_a_call
 }
 
-/// A server whose tool `ask` asks a person, by the same id as others do, and answers with the answer.
-fn asking(kind: Kind, gate: &Gate) -> Builder {
+/// A server whose tool `ask` sends an elicitation once the gate is open, and returns its response.
+fn eliciting_server(kind: Kind, gate: &Gate) -> Builder {
     let gate = gate.clone();
     kind.server().tool("ask").on_call(move |call| {
         let gate = gate.clone();
         async move {
             gate.passed().await;
-            let who = call.request.json()["params"]["arguments"]["who"].take();
-            let params = json!({"message": who, "requestedSchema": {"type": "object"}}).to_string();
-            let id = format!("\"q-{}\"", who.as_str().unwrap());
+            let name = call.request.json()["params"]["arguments"]["name"].take();
+            let params =
+                json!({"message": name, "requestedSchema": {"type": "object"}}).to_string();
+            let id = format!("\"q-{}\"", name.as_str().unwrap());
             let answer = call.request(&id, "elicitation/create", &params).await;
             let answer: Value = serde_json::from_slice(&answer).unwrap();
             let content = [json!({"type": "text", "text": answer["result"].to_string()})];
@@ -40,56 +41,62 @@ fn asking(kind: Kind, gate: &Gate) -> Builder {
     })
 }
 
-fn accepted(who: &str) -> Value {
-    json!({"action": "accept", "content": {"who": who}})
+fn accepted(name: &str) -> Value {
+    json!({"action": "accept", "content": {"name": name}})
 }
 
-async fn answer(client: &mut Peer, who: &str) {
-    let question = client.incoming_request("elicitation/create").await;
-    assert_eq!(question["params"]["message"], who);
-    client.respond(&question, accepted(who)).await;
+async fn accept(client: &mut EraClient, name: &str) {
+    let elicitation = client.incoming_request("elicitation/create").await;
+    assert_eq!(elicitation["params"]["message"], name);
+    client.respond(&elicitation, accepted(name)).await;
 }
 
-fn text(answer: &Value) -> Value {
+fn parse_text(answer: &Value) -> Value {
     let text = answer["result"]["content"][0]["text"].as_str().unwrap();
     serde_json::from_str(text).unwrap()
 }
 
-/// Two clients that can be asked, each with a call under way.
-async fn calling(shared: &Shared) -> [(&'static str, Peer); 2] {
+/// Connects two clients with the elicitation capability, each with a call in flight.
+async fn two_calling_clients(proxy: &SharedProxy) -> [(&'static str, EraClient); 2] {
     let mut clients = [
-        ("one", shared.legacy(json!({"elicitation": {}})).await),
-        ("two", shared.legacy(json!({"elicitation": {}})).await),
+        (
+            "one",
+            proxy.connect_legacy(json!({"elicitation": {}})).await,
+        ),
+        (
+            "two",
+            proxy.connect_legacy(json!({"elicitation": {}})).await,
+        ),
     ];
-    for (who, client) in &mut clients {
-        client.begin_call("1", "ask", json!({"who": who})).await;
+    for (name, client) in &mut clients {
+        client.start_call("1", "ask", json!({"name": name})).await;
     }
     clients
 }
 
-async fn each_client_answers_what_its_own_call_asks(kind: Kind) {
+async fn each_client_gets_the_server_request_of_its_own_call(kind: Kind) {
     let gate = Gate::closed();
-    let server = asking(kind, &gate).start().await;
-    let shared = Shared::before(&server);
-    let mut clients = calling(&shared).await;
+    let server = eliciting_server(kind, &gate).start().await;
+    let proxy = SharedProxy::with_upstream(&server);
+    let mut clients = two_calling_clients(&proxy).await;
     server.wait_for_calls(2).await;
     gate.open();
-    for (who, client) in &mut clients {
-        answer(client, who).await;
+    for (name, client) in &mut clients {
+        accept(client, name).await;
     }
-    for (who, client) in &mut clients {
-        assert_eq!(text(&client.end("1").await), accepted(who));
-        assert!(client.all("elicitation/create").await.is_empty());
+    for (name, client) in &mut clients {
+        assert_eq!(parse_text(&client.response_to("1").await), accepted(name));
+        assert!(client.take_messages("elicitation/create").await.is_empty());
     }
 }
 
-async fn what_may_be_for_either_client_is_declined(kind: Kind) {
+async fn server_request_for_either_client_is_cancelled(kind: Kind) {
     let gate = Gate::closed();
-    let server = asking(kind, &gate).start().await;
-    let shared = Shared::before(&server);
-    let mut clients = calling(&shared).await;
+    let server = eliciting_server(kind, &gate).start().await;
+    let proxy = SharedProxy::with_upstream(&server);
+    let mut clients = two_calling_clients(&proxy).await;
     server.wait_for_calls(2).await;
-    // On the stream of the session that both share.
+    // The event stream belongs to the session that both clients share.
     let stream = server.event_stream().await;
     let params = json!({"message": "either", "requestedSchema": {"type": "object"}});
     let method = "elicitation/create";
@@ -97,36 +104,38 @@ async fn what_may_be_for_either_client_is_declined(kind: Kind) {
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["result"], json!({"action": "cancel"}));
     for (_, client) in &mut clients {
-        let asked = client.all("elicitation/create").await;
-        assert!(asked.is_empty(), "{asked:?}");
+        let elicitations = client.take_messages("elicitation/create").await;
+        assert!(elicitations.is_empty(), "{elicitations:?}");
     }
 }
 
-async fn the_one_client_with_a_call_is_asked(kind: Kind) {
+async fn server_request_goes_to_the_only_client_with_a_call(kind: Kind) {
     let gate = Gate::closed();
     gate.open();
-    let server = asking(kind, &gate).start().await;
-    let shared = Shared::before(&server);
-    let mut idle = shared.legacy(json!({"elicitation": {}})).await;
-    let mut calls = shared.legacy(json!({"elicitation": {}})).await;
-    calls.begin_call("1", "ask", json!({"who": "two"})).await;
-    answer(&mut calls, "two").await;
-    assert_eq!(text(&calls.end("1").await), accepted("two"));
-    assert!(idle.all("elicitation/create").await.is_empty());
+    let server = eliciting_server(kind, &gate).start().await;
+    let proxy = SharedProxy::with_upstream(&server);
+    let mut idle = proxy.connect_legacy(json!({"elicitation": {}})).await;
+    let mut calling = proxy.connect_legacy(json!({"elicitation": {}})).await;
+    calling.start_call("1", "ask", json!({"name": "two"})).await;
+    accept(&mut calling, "two").await;
+    assert_eq!(parse_text(&calling.response_to("1").await), accepted("two"));
+    assert!(idle.take_messages("elicitation/create").await.is_empty());
 }
 
-async fn a_suspended_call_is_resumed_by_its_own_client_alone(kind: Kind) {
+async fn suspended_call_is_resumed_only_by_its_own_client(kind: Kind) {
     let gate = Gate::closed();
     gate.open();
-    let server = asking(kind, &gate).start().await;
-    let shared = Shared::before(&server);
+    let server = eliciting_server(kind, &gate).start().await;
+    let proxy = SharedProxy::with_upstream(&server);
     let capabilities = json!({"elicitation": {}});
-    let mut clients = shared.clients_with([Era::Modern; 2], capabilities).await;
-    let params = json!({"name": "ask", "arguments": {"who": "x"}});
+    let mut clients = proxy.connect_two_with([Era::Modern; 2], capabilities).await;
+    let params = json!({"name": "ask", "arguments": {"name": "x"}});
     let mut states = Vec::new();
     for client in &mut clients {
-        client.begin("1", "tools/call", params.clone()).await;
-        let required = client.end("1").await["result"].take();
+        client
+            .start_request("1", "tools/call", params.clone())
+            .await;
+        let required = client.response_to("1").await["result"].take();
         assert_eq!(required["resultType"], "input_required", "{required}");
         states.push((required["requestState"].clone(), required));
     }
@@ -140,13 +149,14 @@ async fn a_suspended_call_is_resumed_by_its_own_client_alone(kind: Kind) {
     };
     let [one, two] = &mut clients;
     let (foreign, required) = &states[0];
-    two.begin("2", "tools/call", retry(foreign, required)).await;
-    let refused = two.end("2").await;
-    assert_eq!(refused["error"]["code"], -32602, "{refused}");
+    two.start_request("2", "tools/call", retry(foreign, required))
+        .await;
+    let rejected = two.response_to("2").await;
+    assert_eq!(rejected["error"]["code"], -32602, "{rejected}");
     for (client, (state, required)) in [one, two].into_iter().zip(&states) {
         client
-            .begin("3", "tools/call", retry(state, required))
+            .start_request("3", "tools/call", retry(state, required))
             .await;
-        assert_eq!(text(&client.end("3").await), accepted("x"));
+        assert_eq!(parse_text(&client.response_to("3").await), accepted("x"));
     }
 }
