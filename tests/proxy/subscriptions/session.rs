@@ -1,11 +1,12 @@
-//! `resources/subscribe` of a legacy client: as it is to a legacy server, by our own subscription to
-//! a modern one.
+//! `resources/subscribe` of a legacy client.
+//!
+//! A legacy server receives the request itself. At a modern server the proxy opens a listen.
 
 use serde_json::json;
 
 use crate::subscriptions::{
-    ALL, RESOURCES, UPDATED, count, expected, listens, of, serving, subscribes, unsubscribes,
-    update, updates, wait_for_end,
+    CAPABILITIES, RESOURCES, UPDATED, expected, listens, request_count, resource_filter,
+    server_with_resource, subscribes, unsubscribes, update, updates, wait_for_last_unsubscribe,
 };
 use testkit::proxy::{self, Client};
 use testkit::upstream::{self, Kind};
@@ -16,9 +17,9 @@ testkit::per_kind! {
 }
 
 testkit::per_kind! {
-    session_gets_updates_while_it_is_subscribed
-    an_update_passes_byte_for_byte_without_our_own_tag
-    a_subscription_goes_to_who_lists_the_resource
+    session_gets_updates_only_while_it_is_subscribed
+    update_passes_byte_for_byte_without_a_subscription_id
+    subscription_reaches_the_server_that_lists_the_resource
 }
 
 async fn subscribe(client: &mut Client, uri: &str) -> serde_json::Value {
@@ -31,7 +32,7 @@ async fn unsubscribe(client: &mut Client, uri: &str) -> serde_json::Value {
     client.request("resources/unsubscribe", params).await
 }
 
-/// The next line but for answers.
+/// The line of the next update.
 async fn next_update(client: &mut Client) -> String {
     loop {
         let line = String::from_utf8(client.next_line().await).unwrap();
@@ -41,28 +42,28 @@ async fn next_update(client: &mut Client) -> String {
     }
 }
 
-async fn session_gets_updates_while_it_is_subscribed(kind: Kind) {
-    let server = serving(kind.server(), "x://1").start().await;
+async fn session_gets_updates_only_while_it_is_subscribed(kind: Kind) {
+    let server = server_with_resource(kind.server(), "x://1").start().await;
     let mut client = proxy::before(&server).await;
     assert_eq!(subscribe(&mut client, "x://1").await["result"], json!({}));
     assert_eq!(subscribe(&mut client, "x://2").await["result"], json!({}));
-    // Legacy servers may tell everybody of everything.
+    // A legacy server may send updates without a subscription.
     update(&server, "x://other").await;
     update(&server, "x://1").await;
     client.notification(UPDATED).await;
     assert_eq!(unsubscribe(&mut client, "x://1").await["result"], json!({}));
     if kind == Kind::Modern {
-        // What is sent while one stream takes the other's place may come on neither.
+        // An update could be lost while one event stream replaces the other.
         server.closed_for("x://1").await;
     }
     update(&server, "x://1").await;
     update(&server, "x://2").await;
     client.notification(UPDATED).await;
-    let notification = expected([("x://1", json!(null)), ("x://2", json!(null))]);
-    assert_eq!(updates(&client), notification);
+    let notifications = expected([("x://1", json!(null)), ("x://2", json!(null))]);
+    assert_eq!(updates(&client), notifications);
 
     assert_eq!(unsubscribe(&mut client, "x://2").await["result"], json!({}));
-    wait_for_end(kind, &server, "x://2").await;
+    wait_for_last_unsubscribe(kind, &server, "x://2").await;
     server.notify(RESOURCES, "{}").await;
     client.notification(RESOURCES).await;
     match kind {
@@ -71,16 +72,16 @@ async fn session_gets_updates_while_it_is_subscribed(kind: Kind) {
             server.raw.wait_for(listens(&["x://2"])).await;
         }
         _ => {
-            // The client's own requests, and none of ours beside them.
-            assert_eq!(count(&server, "resources/subscribe"), 2);
-            assert_eq!(count(&server, "resources/unsubscribe"), 2);
+            // The client's requests are the only ones.
+            assert_eq!(request_count(&server, "resources/subscribe"), 2);
+            assert_eq!(request_count(&server, "resources/unsubscribe"), 2);
         }
     }
 }
 
 async fn subscribe_and_its_result_pass_legacy_servers_byte_for_byte(kind: Kind) {
     let answer = r#"{"_meta":{"n":1E2} }"#;
-    let server = serving(kind.server(), "x://1")
+    let server = server_with_resource(kind.server(), "x://1")
         .result("resources/subscribe", answer)
         .result("resources/unsubscribe", answer);
     let server = server.start().await;
@@ -91,18 +92,18 @@ async fn subscribe_and_its_result_pass_legacy_servers_byte_for_byte(kind: Kind) 
                 r#"{{"method":"{method}","id":{id},"params":{{ "uri":"x:\/\/1","n":1.0}},"jsonrpc":"2.0"}}"#
             )
         };
-        let notification = client.exchange(line(r#""\u0061""#), r#""\u0061""#).await;
-        let notification = String::from_utf8(notification).unwrap();
+        let response = client.exchange(line(r#""\u0061""#), r#""\u0061""#).await;
+        let response = String::from_utf8(response).unwrap();
         let expected = format!(r#"{{"jsonrpc":"2.0","id":"\u0061","result":{answer}}}"#);
-        assert_eq!(notification, expected);
+        assert_eq!(response, expected);
         let sent = server.raw.wait_for(|request| request.is(method)).await;
         let id = String::from_utf8(sent.id_bytes().unwrap()).unwrap();
         assert_eq!(String::from_utf8(sent.body).unwrap(), line(&id));
     }
 }
 
-async fn an_update_passes_byte_for_byte_without_our_own_tag(kind: Kind) {
-    let server = serving(kind.server(), "x://1").tool("talk");
+async fn update_passes_byte_for_byte_without_a_subscription_id(kind: Kind) {
+    let server = server_with_resource(kind.server(), "x://1").tool("talk");
     let server = server.on_call(|call| async move {
         for meta in [
             r#""_meta":{"io.modelcontextprotocol/subscriptionId":7},"#,
@@ -132,11 +133,11 @@ async fn an_update_passes_byte_for_byte_without_our_own_tag(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_modern_server_that_declines_is_an_error_to_the_subscriber() {
-    let server = serving(upstream::modern(), "x://1").declines("x://1");
+async fn subscriber_gets_an_error_if_a_modern_server_declines() {
+    let server = server_with_resource(upstream::modern(), "x://1").declines("x://1");
     let server = server.start().await;
-    let without = ALL.replace(r#","subscribe":true"#, "");
-    let without = serving(upstream::modern(), "x://2").capabilities(&without);
+    let without = CAPABILITIES.replace(r#","subscribe":true"#, "");
+    let without = server_with_resource(upstream::modern(), "x://2").capabilities(&without);
     let without = without.start().await;
     let proxy = proxy::new().upstream("a", &server).upstream("b", &without);
     let mut client = proxy.start().await;
@@ -148,26 +149,26 @@ async fn a_modern_server_that_declines_is_an_error_to_the_subscriber() {
         assert!(text.contains(uri) && text.contains(name), "{text}");
     }
     assert_eq!(updates(&client), []);
-    // It is asked again when it is wanted again.
-    let asked = |server: &upstream::Upstream| {
+    // A later subscribe request is sent to the server again.
+    let listen_count = |server: &upstream::Upstream| {
         let requests = server.raw.requests();
         requests.into_iter().filter(listens(&["x://1"])).count()
     };
-    assert_eq!(asked(&server), 1);
+    assert_eq!(listen_count(&server), 1);
     subscribe(&mut client, "x://1").await;
-    assert_eq!(asked(&server), 2);
-    assert_eq!(asked(&without), 0);
+    assert_eq!(listen_count(&server), 2);
+    assert_eq!(listen_count(&without), 0);
 }
 
 #[tokio::test]
-async fn refused_subscription_returns_the_error_and_subscribes_nobody() {
-    let server = upstream::legacy().capabilities(ALL);
+async fn rejected_subscription_returns_the_error_and_no_updates() {
+    let server = upstream::legacy().capabilities(CAPABILITIES);
     let server = server.offers("resources", [r#"{"uri":"x://1"}"#]);
     let server = server.offers("prompts", []).start().await;
     let mut client = proxy::before(&server).await;
-    let refused = subscribe(&mut client, "x://1").await;
+    let rejected = subscribe(&mut client, "x://1").await;
     assert_eq!(
-        refused["error"],
+        rejected["error"],
         json!({"code": -32601, "message": "Method not found"})
     );
     update(&server, "x://1").await;
@@ -176,9 +177,11 @@ async fn refused_subscription_returns_the_error_and_subscribes_nobody() {
     assert_eq!(updates(&client), []);
 }
 
-async fn a_subscription_goes_to_who_lists_the_resource(kind: Kind) {
-    let first = serving(upstream::legacy(), "x://1").start().await;
-    let second = serving(kind.server(), "x://2").start().await;
+async fn subscription_reaches_the_server_that_lists_the_resource(kind: Kind) {
+    let first = server_with_resource(upstream::legacy(), "x://1")
+        .start()
+        .await;
+    let second = server_with_resource(kind.server(), "x://2").start().await;
     let proxy = proxy::new().upstream("a", &first).upstream("b", &second);
     let mut client = proxy.start().await;
     client.initialize().await;
@@ -189,11 +192,11 @@ async fn a_subscription_goes_to_who_lists_the_resource(kind: Kind) {
     first.notify(RESOURCES, "{}").await;
     client.notification(RESOURCES).await;
     assert_eq!(updates(&client).len(), 1);
-    assert_eq!(count(&first, "resources/subscribe"), 0);
-    let asked = second.raw.requests();
-    let asked = asked
+    assert_eq!(request_count(&first, "resources/subscribe"), 0);
+    let requests = second.raw.requests();
+    let requests = requests
         .iter()
         .filter(|r| subscribes("x://2")(r) || listens(&["x://2"])(r));
-    assert_eq!(asked.count(), 1, "{}", of(&["x://2"]));
+    assert_eq!(requests.count(), 1, "{}", resource_filter(&["x://2"]));
     assert!(!second.raw.requests().iter().any(unsubscribes("x://2")));
 }

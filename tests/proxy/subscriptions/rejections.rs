@@ -1,8 +1,10 @@
-//! Requests that cannot be served are refused with a reason, and the next one is served.
+//! Invalid subscription requests are rejected, and the next request is served.
 
 use serde_json::{Value, json};
 
-use crate::subscriptions::{ACKNOWLEDGED, listen, listen_line, modern, of, serving};
+use crate::subscriptions::{
+    ACKNOWLEDGED, listen, listen_line, modern_client, resource_filter, server_with_resource,
+};
 use testkit::proxy::{Client, with_meta};
 use testkit::upstream;
 
@@ -12,9 +14,11 @@ async fn code(client: &mut Client, method: &str, params: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_filter_that_is_none_is_refused() {
-    let server = serving(upstream::legacy(), "x://1").start().await;
-    let mut client = modern(&server).await;
+async fn invalid_filter_is_rejected() {
+    let server = server_with_resource(upstream::legacy(), "x://1")
+        .start()
+        .await;
+    let mut client = modern_client(&server).await;
     let many: Vec<_> = (0..4097).map(|n| format!("x://{n}")).collect();
     for filter in [
         Value::Null,
@@ -37,26 +41,28 @@ async fn a_filter_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn there_is_an_end_to_how_many_listens_are_open() {
-    let server = serving(upstream::legacy(), "x://1").start().await;
-    let mut client = modern(&server).await;
+async fn number_of_open_listens_is_limited() {
+    let server = server_with_resource(upstream::legacy(), "x://1")
+        .start()
+        .await;
+    let mut client = modern_client(&server).await;
     for id in 1000..1064 {
         listen(&mut client, &id.to_string(), "{}").await;
     }
     let line = listen_line("2000", "{}");
-    let refused: Value = serde_json::from_slice(&client.exchange(&line, "2000").await).unwrap();
-    assert_eq!(refused["error"]["code"], -32602, "{refused}");
+    let rejected: Value = serde_json::from_slice(&client.exchange(&line, "2000").await).unwrap();
+    assert_eq!(rejected["error"]["code"], -32602, "{rejected}");
     let params = json!({"requestId": 1000});
     client.notify("notifications/cancelled", params).await;
-    // The id of one that has ended can be used again.
+    // The id of a cancelled listen can be used again.
     listen(&mut client, "1000", "{}").await;
 }
 
 #[tokio::test]
-async fn an_id_that_a_listen_has_is_in_use() {
-    let server = serving(upstream::legacy(), "x://1").tool("search");
+async fn id_of_an_open_listen_cannot_be_reused() {
+    let server = server_with_resource(upstream::legacy(), "x://1").tool("search");
     let server = server.start().await;
-    let mut client = modern(&server).await;
+    let mut client = modern_client(&server).await;
     listen(&mut client, r#""a""#, "{}").await;
     let call = with_meta(json!({"name": "search"}));
     for line in [
@@ -64,8 +70,8 @@ async fn an_id_that_a_listen_has_is_in_use() {
         json!({"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": call}).to_string(),
     ] {
         client.send_line(&line).await;
-        let refused: Value = serde_json::from_slice(&client.next_line().await).unwrap();
-        assert_eq!(refused["error"]["code"], -32600, "{refused}");
+        let rejected: Value = serde_json::from_slice(&client.next_line().await).unwrap();
+        assert_eq!(rejected["error"]["code"], -32600, "{rejected}");
     }
     let lines = client.received().into_iter();
     let acknowledged = lines.filter(|line| String::from_utf8_lossy(line).contains(ACKNOWLEDGED));
@@ -73,15 +79,17 @@ async fn an_id_that_a_listen_has_is_in_use() {
 }
 
 #[tokio::test]
-async fn each_era_has_its_own_way_to_subscribe() {
-    let server = serving(upstream::legacy(), "x://1").start().await;
-    let mut client = modern(&server).await;
+async fn subscribe_methods_of_the_other_era_are_rejected() {
+    let server = server_with_resource(upstream::legacy(), "x://1")
+        .start()
+        .await;
+    let mut client = modern_client(&server).await;
     for method in ["resources/subscribe", "resources/unsubscribe"] {
         let code = code(&mut client, method, with_meta(json!({"uri": "x://1"}))).await;
         assert_eq!(code, -32601, "{method}");
     }
     client.initialize().await;
-    let filter: Value = serde_json::from_str(&of(&["x://1"])).unwrap();
+    let filter: Value = serde_json::from_str(&resource_filter(&["x://1"])).unwrap();
     let params = json!({"notifications": filter});
     assert_eq!(
         code(&mut client, "subscriptions/listen", params).await,
@@ -94,10 +102,10 @@ async fn each_era_has_its_own_way_to_subscribe() {
 }
 
 #[tokio::test]
-async fn a_resource_that_no_server_can_have_is_refused() {
+async fn resource_is_rejected_if_no_server_has_resources() {
     let server = upstream::legacy().start().await;
-    let mut client = modern(&server).await;
-    let acknowledged = listen(&mut client, "1000", &of(&["x://1"])).await;
+    let mut client = modern_client(&server).await;
+    let acknowledged = listen(&mut client, "1000", &resource_filter(&["x://1"])).await;
     assert_eq!(acknowledged, json!({}));
     client.initialize().await;
     for method in ["resources/subscribe", "resources/unsubscribe"] {
@@ -107,9 +115,9 @@ async fn a_resource_that_no_server_can_have_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_declared_is_what_is_served() {
+async fn subscription_capabilities_are_declared_to_both_eras() {
     let server = upstream::legacy().start().await;
-    let mut client = modern(&server).await;
+    let mut client = modern_client(&server).await;
     let declared = json!({
         "prompts": {"listChanged": true},
         "resources": {"listChanged": true, "subscribe": true},

@@ -1,18 +1,19 @@
-//! A client that declares with a request what it did not in its handshake: it has a session of its own
-//! with a legacy server, beside the main one.
+//! Subscriptions of a client with two sessions at a legacy server.
+//!
+//! The second session serves requests that declare other capabilities than the handshake.
 
 use serde_json::json;
 
 use crate::subscriptions::{
-    PROMPTS, RESOURCES, UPDATED, expected, serving, subscribes, unsubscribes, updates,
+    PROMPTS, RESOURCES, UPDATED, expected, server_with_resource, subscribes, unsubscribes, updates,
 };
 use testkit::raw::Request;
 use testkit::sessions::Sessions;
 use testkit::upstream;
 
-/// A client with the main session and another.
+/// Starts a client with the main session and a second one.
 async fn two_sessions() -> Sessions {
-    let main = Sessions::main(serving(upstream::legacy(), "x://1")).await;
+    let main = Sessions::main(server_with_resource(upstream::legacy(), "x://1")).await;
     main.and_another().await
 }
 
@@ -21,7 +22,7 @@ fn notification(method: &str, params: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_subscription_is_made_in_one_session_and_heard_once() {
+async fn one_session_subscribes_and_an_update_arrives_once() {
     let mut sessions = two_sessions().await;
     let params = json!({"uri": "x://1"});
     let done = sessions
@@ -32,7 +33,7 @@ async fn a_subscription_is_made_in_one_session_and_heard_once() {
     sessions
         .say(&notification(UPDATED, r#"{"uri":"x://1"}"#))
         .await;
-    // A server may tell all sessions what one has subscribed to.
+    // A server may send an update to every session of a client.
     assert_eq!(
         updates(&sessions.client),
         expected([("x://1", json!(null))])
@@ -42,17 +43,23 @@ async fn a_subscription_is_made_in_one_session_and_heard_once() {
         .request("resources/unsubscribe", params)
         .await;
     assert_eq!(done["result"], json!({}));
-    let ended = sessions.server.raw.wait_for(unsubscribes("x://1")).await;
-    let begun = sessions.server.raw.requests();
-    let begun: Vec<_> = begun.iter().filter(|it| subscribes("x://1")(it)).collect();
+    let unsubscribe = sessions.server.raw.wait_for(unsubscribes("x://1")).await;
+    let requests = sessions.server.raw.requests();
+    let subscribe_requests: Vec<_> = requests
+        .iter()
+        .filter(|it| subscribes("x://1")(it))
+        .collect();
     let session = |it: &Request| it.header("mcp-session-id").map(str::to_owned);
     let main = Some("session-1".to_owned());
-    assert_eq!(begun.len(), 1);
-    assert_eq!((session(begun[0]), session(&ended)), (main.clone(), main));
+    assert_eq!(subscribe_requests.len(), 1);
+    assert_eq!(
+        (session(subscribe_requests[0]), session(&unsubscribe)),
+        (main.clone(), main)
+    );
 }
 
 #[tokio::test]
-async fn what_a_server_tells_all_sessions_is_heard_once() {
+async fn notification_sent_to_all_sessions_arrives_once() {
     let mut sessions = two_sessions().await;
     for method in [PROMPTS, RESOURCES] {
         sessions.say(&notification(method, "{}")).await;
