@@ -1,4 +1,4 @@
-//! The comments of Rust text.
+//! The comments and literals of Rust text.
 
 use crate::code::comment_or_literal;
 
@@ -23,33 +23,49 @@ pub(crate) struct Comment {
     pub(crate) text: String,
 }
 
-/// Returns the line comments in `text`.
-pub(crate) fn comments(text: &str) -> Vec<Comment> {
-    let (mut found, mut rest, mut line) = (Vec::<Comment>::new(), text, 1);
-    let (mut after_word, mut last_line) = (false, 0);
+/// Returns the comments and literals in `text`, each with its line.
+fn parts(text: &str) -> Vec<(usize, &str)> {
+    let (mut found, mut rest, mut line, mut after_word) = (Vec::new(), text, 1, false);
     while let Some(c) = rest.chars().next() {
-        let length = comment_or_literal(rest, after_word).max(c.len_utf8());
-        let part = &rest[..length];
-        if part.starts_with("//") {
-            let (kind, text) = kind(part);
-            match found.last_mut() {
-                Some(comment) if comment.kind == kind && last_line + 1 == line => {
-                    comment.text.push('\n');
-                    comment.text.push_str(text);
-                }
-                _ => found.push(Comment {
-                    kind,
-                    line,
-                    text: text.to_owned(),
-                }),
-            }
-            last_line = line;
+        let length = comment_or_literal(rest, after_word);
+        let (part, after) = rest.split_at(length.max(c.len_utf8()));
+        if length > 0 {
+            found.push((line, part));
         }
         after_word = c.is_alphanumeric() || c == '_';
         line += part.matches('\n').count();
-        rest = &rest[length..];
+        rest = after;
     }
     found
+}
+
+/// Returns the line comments in `text`.
+pub(crate) fn comments(text: &str) -> Vec<Comment> {
+    let (mut found, mut last_line) = (Vec::<Comment>::new(), 0);
+    let parts = parts(text).into_iter();
+    for (line, part) in parts.filter(|(_, part)| part.starts_with("//")) {
+        let (kind, text) = kind(part);
+        match found.last_mut() {
+            Some(comment) if comment.kind == kind && last_line + 1 == line => {
+                comment.text.push('\n');
+                comment.text.push_str(text);
+            }
+            _ => found.push(Comment {
+                kind,
+                line,
+                text: text.to_owned(),
+            }),
+        }
+        last_line = line;
+    }
+    found
+}
+
+/// Returns the literals in `text`, each with its line.
+pub(crate) fn literals(text: &str) -> Vec<(usize, &str)> {
+    let mut parts = parts(text);
+    parts.retain(|(_, part)| !part.starts_with('/'));
+    parts
 }
 
 /// The kind of a comment, and its text.
@@ -82,4 +98,5 @@ fn consecutive_comments_of_a_kind_are_one() {
     ];
     let expected = expected.map(|(kind, line, text)| (kind, line, text.to_owned()));
     assert_eq!(found, expected);
+    assert_eq!(literals(text), [(7, "\"// g\"")]);
 }

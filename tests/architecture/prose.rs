@@ -2,13 +2,10 @@
 //!
 //! The words are no terms of any field, and sentences with them leave out who does what.
 
-use std::collections::BTreeMap;
-
 use crate::code::{code, tokens};
-use crate::comments::{Kind, comments};
+use crate::comments::{Kind, comments, literals};
 use crate::pages::pages;
-use crate::ratchet::{Ratchet, assert_at_most};
-use crate::source::below;
+use crate::source::{below, files};
 
 /// Words that no page, comment or name has, each alone or in a row.
 const FORBIDDEN: [&str; 23] = [
@@ -62,50 +59,15 @@ const COMMENT_SENTENCE: usize = 25;
 /// The folders with Rust files.
 const FOLDERS: [&str; 5] = ["src", "tests", "examples", "benches", "fuzz"];
 
-#[rustfmt::skip]
-const WORDS: &Ratchet = &[
-    ("src/router", 31),
-];
-
-#[rustfmt::skip]
-const NAMES: &Ratchet = &[
-    ("src/router", 38),
-];
-
-#[rustfmt::skip]
-const BEGINNINGS: &Ratchet = &[
-    ("src/router", 22),
-    ("tests/proxy", 2),
-];
-
-#[rustfmt::skip]
-const LONG_SENTENCES: &Ratchet = &[
-    ("src/router", 34),
-    ("tests/proxy", 2),
-];
-
-/// The lines that break a rule, by the place for which a list has a number.
-#[derive(Default)]
-struct Findings(BTreeMap<String, Vec<String>>);
-
-impl Findings {
-    fn add(&mut self, place: &str, finding: String) {
-        self.0.entry(place.to_owned()).or_default().push(finding);
-    }
-
-    fn assert_at_most(&self, list: &str, listed: &Ratchet) {
-        let counted = self
-            .0
-            .iter()
-            .map(|(place, lines)| (place.clone(), lines.len()));
-        let explain = |place: &str| self.0[place].join("\n");
-        assert_at_most(list, listed, &counted.collect(), explain);
-    }
+/// Panics if a rule was broken, with the places where.
+fn assert_none(rule: &str, found: &[String]) {
+    let (count, lines) = (found.len(), found.join("\n"));
+    assert!(found.is_empty(), "{rule}: {count} times\n{lines}");
 }
 
 /// One piece of prose, and where it stands.
 struct Piece {
-    place: String,
+    /// The path, and the first line of a comment.
     at: String,
     /// `None` in a page.
     kind: Option<Kind>,
@@ -117,10 +79,6 @@ fn pieces() -> Vec<Piece> {
     let mut pieces: Vec<_> = pages()
         .iter()
         .map(|page| Piece {
-            place: match page.path.starts_with("docs/decisions/") {
-                true => "docs/decisions".to_owned(),
-                false => page.path.clone(),
-            },
             at: page.path.clone(),
             kind: None,
             text: page.prose(),
@@ -128,10 +86,8 @@ fn pieces() -> Vec<Piece> {
         .collect();
     for folder in FOLDERS {
         for (path, text) in below(folder) {
-            let place = place(folder, &path);
             for comment in comments(&text) {
                 pieces.push(Piece {
-                    place: place.clone(),
                     at: format!("{folder}/{path}:{}", comment.line),
                     kind: Some(comment.kind),
                     text: comment.text,
@@ -141,14 +97,6 @@ fn pieces() -> Vec<Piece> {
     }
     assert!(pieces.len() > 5000, "found only {} pieces", pieces.len());
     pieces
-}
-
-/// A folder and the one in it: `src/oauth`.
-fn place(folder: &str, path: &str) -> String {
-    match path.split_once('/') {
-        Some((inner, _)) => format!("{folder}/{inner}"),
-        None => folder.to_owned(),
-    }
 }
 
 /// The text with an `x` for each piece of code in backticks, and without the targets of links.
@@ -255,18 +203,31 @@ fn words_of_names(code: &str) -> String {
 
 #[test]
 fn pages_and_comments_have_no_forbidden_word() {
-    let mut findings = Findings::default();
+    let mut found = Vec::new();
     for piece in pieces() {
         for word in forbidden(&piece.text) {
-            findings.add(&piece.place, format!("{}: {word:?}", piece.at));
+            found.push(format!("{}: {word:?}", piece.at));
         }
     }
-    findings.assert_at_most("WORDS", WORDS);
+    assert_none("forbidden words", &found);
+}
+
+#[test]
+fn messages_have_no_forbidden_word() {
+    let mut found = Vec::new();
+    for file in files().iter().filter(|file| !file.is_test()) {
+        for (line, text) in literals(&file.text) {
+            // A single word is a key of a format.
+            let words = forbidden(text).into_iter().filter(|_| text.contains(' '));
+            found.extend(words.map(|word| format!("src/{}:{line}: {word:?}", file.path)));
+        }
+    }
+    assert_none("forbidden words in messages", &found);
 }
 
 #[test]
 fn names_have_no_forbidden_word() {
-    let mut findings = Findings::default();
+    let mut found = Vec::new();
     for folder in FOLDERS {
         for (path, text) in below(folder) {
             let code = code(&text);
@@ -275,29 +236,29 @@ fn names_have_no_forbidden_word() {
                 // `is_none` is a method of `Option`.
                 for word in words.filter(|word| !word.contains(' ')) {
                     let at = format!("{folder}/{path}:{}: {word:?}", token.line + 1);
-                    findings.add(&place(folder, &path), at);
+                    found.push(at);
                 }
             }
         }
     }
-    findings.assert_at_most("NAMES", NAMES);
+    assert_none("forbidden words in names", &found);
 }
 
 #[test]
 fn documentation_begins_with_a_verb_or_a_noun() {
-    let mut findings = Findings::default();
+    let mut found = Vec::new();
     for piece in pieces() {
         let begins = |beginning: &str| piece.text.starts_with(beginning);
         if piece.kind == Some(Kind::Documentation) && NO_BEGINNING.iter().any(|&it| begins(it)) {
-            findings.add(&piece.place, piece.at);
+            found.push(piece.at);
         }
     }
-    findings.assert_at_most("BEGINNINGS", BEGINNINGS);
+    assert_none("documentation without a verb or a noun", &found);
 }
 
 #[test]
 fn sentences_are_short() {
-    let mut findings = Findings::default();
+    let mut found = Vec::new();
     for piece in pieces() {
         let most = match piece.kind {
             None => PAGE_SENTENCE,
@@ -307,11 +268,11 @@ fn sentences_are_short() {
             let count = words(&sentence).len();
             if count > most {
                 let at = format!("{}: {count} words: {}", piece.at, sentence.trim());
-                findings.add(&piece.place, at);
+                found.push(at);
             }
         }
     }
-    findings.assert_at_most("LONG_SENTENCES", LONG_SENTENCES);
+    assert_none("long sentences", &found);
 }
 
 #[test]

@@ -19,27 +19,6 @@ pub(crate) fn assert_exact(
     assert!(report.is_empty(), "{report}");
 }
 
-/// Panics if more was found than the list has.
-pub(crate) fn assert_at_most(
-    list: &str,
-    listed: &Ratchet,
-    found: &BTreeMap<String, usize>,
-    explain: impl Fn(&str) -> String,
-) {
-    let number = |name: &str| listed.iter().find(|(listed, _)| *listed == name);
-    let is_more =
-        |(name, found): &(&String, &usize)| number(name).is_none_or(|(_, most)| *found > most);
-    let more: BTreeMap<_, _> = found
-        .iter()
-        .filter(is_more)
-        .map(|(name, found)| (name.clone(), *found))
-        .collect();
-    if !more.is_empty() {
-        let report = report(list, listed, found, explain);
-        panic!("{report}");
-    }
-}
-
 fn report(
     list: &str,
     listed: &Ratchet,

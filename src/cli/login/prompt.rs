@@ -21,7 +21,7 @@ pub(super) fn prompt(needed: &SignInRequired) -> String {
     }
     if needed.browser_opened {
         return format!(
-            "To sign in to `{name}`, use the page that was opened in your browser. If there is none, open:\n\n{url}\n"
+            "To sign in to `{name}`, use the page that was opened in your browser. If you do not see that page, open:\n\n{url}\n"
         );
     }
     let why = match needed.no_browser_reason {

@@ -1,5 +1,6 @@
-//! Injects every fault into a server during every operation, and checks what the client receives,
-//! how often the server ran the call, and how the proxy recovers.
+//! Injects every fault into a server during every operation.
+//!
+//! The tests check what the client receives, how often the server ran the call, and how the proxy recovers.
 //!
 //! [`expected::cell`] holds the expectations. Each fault has one test per kind of server, which covers all
 //! operations. `docs/reliability.md` shows the same expectations as tables.

@@ -15,7 +15,7 @@ pub(crate) struct Observation {
     pub(crate) recovery: Recovery,
 }
 
-/// What the client received.
+/// The outcome at the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientOutcome {
     /// The result of its request.

@@ -1,5 +1,6 @@
-//! Network faults: a call ends in bounded time with an error that names the cause, and a call that may
-//! have run is not sent again.
+//! Network faults.
+//!
+//! A call ends in bounded time with an error that names the cause. A call that may have run is not sent again.
 
 mod connection_renewal;
 mod event_streams;

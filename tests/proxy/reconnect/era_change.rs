@@ -47,7 +47,7 @@ fn refusal(request: &Request, status: u16, code: i64, without_id: bool) -> Reply
     Reply::json(body.to_string()).with_status(status)
 }
 
-/// What a server of the same era may say that reads like one of another.
+/// A response of a server of the same era that looks like one of another era.
 type Answer = fn(&Request) -> Reply;
 
 async fn rejection_by_an_unchanged_server_is_probed_once(kind: Kind) {
