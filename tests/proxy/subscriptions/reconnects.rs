@@ -24,8 +24,8 @@ async fn subscribed_client(server: &Upstream) -> Client {
     client.initialize().await;
     listen(&mut client, r#""a""#, &resource_filter(&["x://1"])).await;
     let params = json!({"uri": "x://2"});
-    let done = client.request("resources/subscribe", params).await;
-    assert_eq!(done["result"], json!({}));
+    let response = client.request("resources/subscribe", params).await;
+    assert_eq!(response["result"], json!({}));
     client
 }
 
@@ -97,22 +97,22 @@ async fn subscriptions_are_restored_at_a_restarted_server(kind: Kind) {
     assert_both_updates(kind, &server, &mut client).await;
 }
 
-/// Returns `true` if a matching request has to fail, and counts it down from `left`.
-fn should_fail(left: &AtomicUsize, is_match: bool) -> bool {
-    let one_less = |left: usize| left.checked_sub(1);
-    is_match && left.fetch_update(SeqCst, SeqCst, one_less).is_ok()
+/// Returns `true` if a matching request has to fail, and counts it down from `failures_left`.
+fn should_fail(failures_left: &AtomicUsize, is_match: bool) -> bool {
+    let one_less = |failures_left: usize| failures_left.checked_sub(1);
+    is_match && failures_left.fetch_update(SeqCst, SeqCst, one_less).is_ok()
 }
 
 #[tokio::test]
 async fn failed_subscribe_request_is_retried() {
-    let left = Arc::new(AtomicUsize::new(0));
-    let counted = left.clone();
+    let failures_left = Arc::new(AtomicUsize::new(0));
+    let counted = failures_left.clone();
     let server = server_with_resource(upstream::legacy(), "x://0").intercept(move |request| {
         should_fail(&counted, subscribes("x://1")(request)).then(|| Reply::status(503))
     });
     let server = server.start().await;
     let mut client = subscribed_client(&server).await;
-    left.store(1, SeqCst);
+    failures_left.store(1, SeqCst);
     server.expire_sessions();
     server.raw.wait_for_count(3, subscribes("x://1")).await;
     server.raw.wait_for_count(2, subscribes("x://2")).await;
@@ -121,8 +121,8 @@ async fn failed_subscribe_request_is_retried() {
 
 #[tokio::test]
 async fn failed_listen_at_a_modern_server_is_retried() {
-    let left = Arc::new(AtomicUsize::new(1));
-    let counted = left.clone();
+    let failures_left = Arc::new(AtomicUsize::new(1));
+    let counted = failures_left.clone();
     let server = server_with_resource(upstream::modern(), "x://0").intercept(move |request| {
         let error = r#""error":{"code":-32603,"message":"not now"}"#;
         let fails = should_fail(&counted, request.is("subscriptions/listen"));
@@ -134,7 +134,7 @@ async fn failed_listen_at_a_modern_server_is_retried() {
     client.tool_names().await;
     // The failed listen for list changes has been retried. Now a listen for a resource fails.
     server.raw.wait_for_count(2, listens(&[])).await;
-    left.store(1, SeqCst);
+    failures_left.store(1, SeqCst);
     let acknowledged = listen(&mut client, "1000", &resource_filter(&["x://1"])).await;
     assert_eq!(acknowledged, json!({"resourceSubscriptions": ["x://1"]}));
     server.raw.wait_for_count(2, listens(&["x://1"])).await;

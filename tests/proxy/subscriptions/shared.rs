@@ -28,8 +28,8 @@ async fn shared_subscription_lasts_until_listen_and_session_end(kind: Kind) {
         if listen_first {
             listen(&mut client, r#""a""#, &resource_filter(&["x://1"])).await;
         }
-        let done = client.request("resources/subscribe", uri.clone()).await;
-        assert_eq!(done["result"], json!({}));
+        let response = client.request("resources/subscribe", uri.clone()).await;
+        assert_eq!(response["result"], json!({}));
         if !listen_first {
             listen(&mut client, r#""a""#, &resource_filter(&["x://1"])).await;
         }
@@ -40,8 +40,8 @@ async fn shared_subscription_lasts_until_listen_and_session_end(kind: Kind) {
         // One subscriber ends, and the other one still receives updates.
         let remaining_id = match listen_first {
             true => {
-                let done = client.request("resources/unsubscribe", uri.clone()).await;
-                assert_eq!(done["result"], json!({}));
+                let response = client.request("resources/unsubscribe", uri.clone()).await;
+                assert_eq!(response["result"], json!({}));
                 json!("a")
             }
             false => {

@@ -25,11 +25,11 @@ fn notification(method: &str, params: &str) -> String {
 async fn one_session_subscribes_and_an_update_arrives_once() {
     let mut sessions = two_sessions().await;
     let params = json!({"uri": "x://1"});
-    let done = sessions
+    let response = sessions
         .client
         .request("resources/subscribe", params.clone())
         .await;
-    assert_eq!(done["result"], json!({}));
+    assert_eq!(response["result"], json!({}));
     sessions
         .say(&notification(UPDATED, r#"{"uri":"x://1"}"#))
         .await;
@@ -38,11 +38,11 @@ async fn one_session_subscribes_and_an_update_arrives_once() {
         updates(&sessions.client),
         expected([("x://1", json!(null))])
     );
-    let done = sessions
+    let response = sessions
         .client
         .request("resources/unsubscribe", params)
         .await;
-    assert_eq!(done["result"], json!({}));
+    assert_eq!(response["result"], json!({}));
     let unsubscribe = sessions.server.raw.wait_for(unsubscribes("x://1")).await;
     let requests = sessions.server.raw.requests();
     let subscribe_requests: Vec<_> = requests
