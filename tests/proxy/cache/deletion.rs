@@ -37,7 +37,7 @@ async fn log_out(proxy: Builder) {
     let ended = proxy.arg("logout").arg("a").output().await;
     let stderr = String::from_utf8(ended.stderr).unwrap();
     assert!(
-        stderr.contains("what else was stored is deleted"),
+        stderr.contains("its other stored data is deleted"),
         "{stderr}"
     );
 }

@@ -197,7 +197,7 @@ async fn signing_out_removes_the_cache_of_that_server_only() {
     assert!(!half.exists());
     let stderr = String::from_utf8(ended.stderr).unwrap();
     assert!(
-        stderr.contains("what else was stored is deleted"),
+        stderr.contains("its other stored data is deleted"),
         "{stderr}"
     );
     let left = cache_files(&home);
