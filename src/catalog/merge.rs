@@ -221,8 +221,8 @@ fn allowed_indexes(input: &MergeInput<'_>) -> Vec<usize> {
 
 /// Returns the definition under its public name.
 ///
-/// A legacy client rejects a whole list for one `outputSchema` that is not of type object, so such a
-/// schema is removed for it. Nothing else changes.
+/// One `outputSchema` that is not of type object makes a legacy client reject the whole list. For such a
+/// client the schema is removed. Nothing else changes.
 fn public_definition<'a>(tool: &'a Tool, public: &str, without_output: bool) -> Cow<'a, [u8]> {
     if *tool.name == *public && !without_output {
         return Cow::Borrowed(&tool.definition);

@@ -1,6 +1,6 @@
 //! The public names of the tools of all upstreams.
 //!
-//! Names depend on the configuration and the listings alone: the same input gives the same names,
+//! Names depend on the configuration and the listings alone. The same input gives the same names,
 //! in every run and version. No name is assigned twice. No upstream takes a name from a tool of an
 //! upstream that precedes it in the configuration.
 
@@ -48,8 +48,8 @@ pub struct NamingInput<'a> {
 /// 3. A name that is taken becomes `<upstream>__<tool>`, mapped if necessary, and with a hash
 ///    appended if that is taken too.
 ///
-/// Step 1 is done for all tools before the other steps, so that a generated name never replaces
-/// a native one.
+/// Step 1 is done for all tools before the other steps. So a generated name never replaces a native
+/// one.
 pub fn public_names<'a>(
     inputs: &[NamingInput<'a>],
     limit: usize,

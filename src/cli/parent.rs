@@ -13,11 +13,11 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// The process that adopts orphaned processes; 0 is a parent outside of the container.
 const INIT: u32 = 1;
 
-/// Waits until the parent process has exited; for ever where the system does not show that, or if the
-/// parent is `init` from the start.
+/// Waits until the parent process has exited.
 ///
-/// The parent is read at this call, and again when `first_line` resolves: the exit of a launcher
-/// before the client's first line does not count.
+/// If the system does not show that, or the parent is `init` from the start, this waits for ever. The parent
+/// is read at this call, and again when `first_line` resolves. So the exit of a launcher before the client's
+/// first line does not count.
 pub(super) async fn parent_gone(first_line: impl Future<Output = ()>) {
     wait_for_change(parent_id, first_line).await;
 }

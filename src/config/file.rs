@@ -90,8 +90,8 @@ impl Document {
         }
     }
 
-    /// Finds the upstreams: an array, an object keyed by name, such a list inside another client's
-    /// configuration, or a single upstream.
+    /// Finds the upstreams. They are an array, an object keyed by name, or a single upstream. Such
+    /// a list may be inside another client's configuration.
     pub(super) fn entries<'a>(&self, root: &'a Value<'a>) -> Result<Vec<Entry<'a>>, ConfigError> {
         let mut list = root;
         while let Some(inner) = list.as_object().and_then(wrapped_list) {

@@ -36,8 +36,8 @@ impl Filter {
         self.allows_any_name(&[name])
     }
 
-    /// Whether an item with several names passes, such as a resource with a URI and a name: any name
-    /// must be included, and none ignored.
+    /// Whether an item with several names passes, such as a resource with a URI and a name. At least one name
+    /// must be included, and none may be ignored.
     #[must_use]
     pub fn allows_any_name(&self, names: &[&str]) -> bool {
         let is_in = |globs: &GlobSet| names.iter().any(|name| globs.is_match(name));

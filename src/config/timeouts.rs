@@ -6,8 +6,8 @@ use super::problem::Problem;
 use super::read_variable::variable;
 use super::{Environment, value};
 
-/// The default idle timeout of a call: longer than tools usually take, and shorter than the hour
-/// after which clients have timed out themselves.
+/// The default idle timeout of a call. It is longer than tools usually take. It is shorter than the
+/// hour after which clients have timed out themselves.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The default idle time before a stream is pinged: middleboxes commonly close connections after 55 to 60 s.

@@ -40,8 +40,8 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Whether both can use one connection: they differ at most in what the client sees of the server,
-    /// that is in filters and prefix.
+    /// Whether both can use one connection. They may differ only in filters and prefix, which change what the
+    /// client sees of the server.
     #[must_use]
     pub fn can_share_connection(&self, other: &Self) -> bool {
         let as_seen = Self {

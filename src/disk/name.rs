@@ -20,8 +20,10 @@ fn is_safe(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_.".contains(c)
 }
 
-/// Whether a name is a valid file name on every system: no separator, no dot at either end, no
-/// device of Windows (`con`, `com1.txt`).
+/// Whether a name is a valid file name on every system.
+///
+/// Such a name has no separator and no dot at either end. It is no device of Windows (`con`,
+/// `com1.txt`).
 pub(crate) fn is_portable_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
     let stem = stem.to_ascii_lowercase();

@@ -58,9 +58,8 @@ impl ClientConnection {
 
     /// Serves the client until the connection ends.
     ///
-    /// `closed` resolves when the client can no longer read. `prepare_for_line` runs before each line.
-    /// After the end of its input, a client that reads slowly has `drain_timeout` to take the
-    /// responses to its last line.
+    /// `closed` resolves when the client can no longer read. `prepare_for_line` runs before each line. When
+    /// its input has ended, a slow client has `drain_timeout` to read the responses to its last line.
     pub async fn serve<F: Future<Output = ()>>(
         &mut self,
         closed: impl Future<Output = ()>,

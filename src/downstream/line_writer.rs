@@ -13,8 +13,8 @@ use crate::wire::Line;
 /// Lines up to this size are gathered into one write; larger ones are written as they are.
 const GATHER_BYTES: usize = 64 << 10;
 
-/// How many yields in a row may produce no line before the gathered lines are written. The bytes of an
-/// event stream need two to become a line: one of the connection's task, one of the call's.
+/// How many yields in a row may produce no line before the gathered lines are written. A line of an event
+/// stream takes two yields: one for the connection's task, one for the call's.
 const IDLE_YIELDS: usize = 2;
 
 /// The maximum number of yields for which a line waits.

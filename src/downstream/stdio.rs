@@ -1,7 +1,7 @@
 //! The process's stdin and stdout, without a thread where possible.
 //!
-//! Clients use pipes or sockets, which can be made non-blocking. A terminal or a file cannot: its
-//! descriptor may be shared with the parent process, which would become non-blocking too.
+//! Clients use pipes or sockets, which can be made non-blocking. A terminal or a file cannot. The
+//! parent process may share the descriptor, and would become non-blocking too.
 
 use std::io;
 use std::pin::Pin;
@@ -28,8 +28,8 @@ impl Source {
         Self::Other(Box::pin(reader))
     }
 
-    /// Returns `true` if the other end is closed, even if bytes are unread; always `false` where the
-    /// system does not report that.
+    /// Returns `true` if the other end is closed, even if bytes are unread. If the system does not report
+    /// that, returns `false`.
     pub(super) fn is_closed(&self) -> bool {
         #[cfg(unix)]
         {

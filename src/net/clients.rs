@@ -39,8 +39,8 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(90);
 const HTTP2_PING: Duration = Duration::from_secs(30);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One client for plain HTTP on loopback, which needs neither certificates nor a proxy and is built
-/// fast; one for all other urls.
+/// One client for plain HTTP on loopback, and one for all other urls. The loopback client is built
+/// fast, since it needs neither certificates nor a proxy.
 #[derive(Debug)]
 pub struct Clients {
     loopback: CurrentClient,

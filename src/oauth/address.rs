@@ -17,7 +17,7 @@ use crate::config::{ServerUrl, is_loopback};
 /// The longest accepted address, in bytes. Browsers and servers disagree about longer ones.
 const MAX_LENGTH: usize = 2048;
 
-/// The punctuation allowed in an address (RFC 3986 § 2). `'`, `$`, `(` and `)` are left out: no
+/// The punctuation allowed in an address (RFC 3986 § 2). `'`, `$`, `(` and `)` are left out. No
 /// endpoint needs them, and a shell that starts the browser would interpret them.
 pub(super) const URL_PUNCTUATION: &[u8] = b"-._~:/?#[]@!&*+,;=%";
 

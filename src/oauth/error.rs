@@ -128,8 +128,8 @@ fn join_attempts(tried: &[Attempt]) -> String {
     all.join(", ")
 }
 
-/// Returns a server's text in a form safe for one line of a terminal: printable ASCII, no backtick,
-/// limited in length.
+/// Returns a server's text in a form safe for one line of a terminal. The result is printable ASCII
+/// without backticks, and limited in length.
 pub(super) fn printable(text: &str) -> String {
     let plain = |c: char| match c {
         ' '..='~' if c != '`' => c,

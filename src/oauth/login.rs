@@ -1,5 +1,5 @@
-//! The user's part in a login: the sign-in page, its response, and the record of both that all
-//! processes share.
+//! The user's part in a login: the sign-in page and its response. All processes share the record of
+//! both.
 
 pub(in crate::oauth) mod browser;
 pub(in crate::oauth) mod callback;

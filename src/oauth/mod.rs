@@ -10,7 +10,7 @@
 //!   authorization server) requests tokens.
 //! - A [`Store`] keeps [`Tokens`] and [`ClientInformation`] on disk, shared by all processes.
 //! - A [`PendingLogin`] waits for the user: a [`Browser`] opens the page, a [`CallbackListener`]
-//!   receives the [`AuthorizationResponse`], which counts as forged until checked.
+//!   receives the [`AuthorizationResponse`]. The response counts as forged until checked.
 
 mod address;
 mod authority;

@@ -20,8 +20,9 @@ pub struct ServerProfile {
 }
 
 impl ServerProfile {
-    /// Whether the server declares a family of methods (`skills` of `skills/list`), as a capability or
-    /// as an extension whose name ends with it (MCP 2026-07-28 § Extensions).
+    /// Whether the server declares a family of methods, such as `skills` of `skills/list`. Such a server
+    /// declares a capability of that name, or an extension whose name ends with it (MCP 2026-07-28 §
+    /// Extensions).
     #[must_use]
     pub fn declares(&self, family: &str) -> bool {
         let extensions = self

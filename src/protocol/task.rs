@@ -11,7 +11,8 @@ use crate::wire::splice::{decode, last_member};
 /// The poll interval for a task whose server names none.
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The limits of a server's poll interval: they prevent a busy loop, and a call that ends long after its task.
+/// The limits of a server's poll interval. They prevent a busy loop, and a call that ends long after its
+/// task.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(60);
 

@@ -240,7 +240,7 @@ fn trim(bytes: &Bytes) -> Bytes {
 }
 
 fn not_a_message(bytes: &Bytes, text: &str, reason: &str) -> MalformedMessage {
-    // The envelope's parser stops at the first fault and rejects numbers out of range, so it cannot
+    // The envelope's parser stops at the first fault and rejects numbers out of range. So it cannot
     // decide whether the whole text is JSON.
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return MalformedMessage::NotJson(error);

@@ -16,8 +16,8 @@ const BURST_SECONDS: usize = 100;
 /// The maximum length of a line, in bytes.
 const MAX_LINE: usize = 64 << 10;
 
-/// How many bytes a pipe that polls as writable takes without blocking (POSIX `PIPE_BUF`: 4096 on Linux, at
-/// least 512 everywhere).
+/// How many bytes a pipe that polls as writable takes without blocking. This is `PIPE_BUF` of POSIX: 4096 on
+/// Linux, at least 512 everywhere.
 const CHUNK: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
 /// How long a line waits for a slow reader. After a dropped line, the next ones do not wait until stderr is

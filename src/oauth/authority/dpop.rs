@@ -1,7 +1,7 @@
 //! DPoP: proof of possession of the key that a token is bound to (RFC 9449).
 //!
 //! A [`DpopKey`] makes one proof per request. It stores the nonces that servers require, by
-//! address: an authorization server and an upstream have separate nonces, even on one origin (§ 9).
+//! address. An authorization server and an upstream have separate nonces, even on one origin (§ 9).
 
 use std::collections::HashMap;
 

@@ -211,8 +211,8 @@ impl EndpointResponse {
         }
     }
 
-    /// Maps an error code. The codes of RFC 6749 § 5.2 and RFC 8628 § 3.5 come first, then those of
-    /// GitHub and Slack for the same errors.
+    /// Maps an error code. In each arm, the codes of RFC 6749 § 5.2 and RFC 8628 § 3.5 come first.
+    /// Codes of GitHub and Slack for the same error follow.
     fn error_for_code(self, error: String, description: Option<String>) -> TokenError {
         match error.as_str() {
             "invalid_grant"

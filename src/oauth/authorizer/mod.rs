@@ -1,8 +1,8 @@
 //! Authorizes the requests of one upstream, and keeps its credential usable.
 //!
 //! The disk is the truth and memory a cache: tokens are reloaded before a renewal and after every
-//! refusal. Across all tasks and processes, one renews the tokens and one opens the sign-in page;
-//! the others use the result. Nothing here waits for the user.
+//! refusal. Among the tasks of all processes, one renews the tokens and one opens the sign-in page.
+//! The others use the result. Nothing here waits for the user.
 
 mod status;
 

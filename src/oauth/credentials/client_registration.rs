@@ -1,5 +1,5 @@
-//! The client to sign in as, in the order of MCP 2026-07-28 § Client Registration Approaches:
-//! preregistered, described by a metadata document, dynamically registered.
+//! The client to sign in as: preregistered, described by a metadata document, or dynamically
+//! registered. The order is that of MCP 2026-07-28 § Client Registration Approaches.
 
 use tracing::info;
 

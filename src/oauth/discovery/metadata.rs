@@ -1,6 +1,6 @@
 //! The metadata of an upstream and of its authorization server, checked.
 //!
-//! Both are parsed from a document and serialized as one again: a cached document passes the same
+//! Both are parsed from a document and serialized as one again. A cached document passes the same
 //! checks when it is read. Unneeded members are ignored.
 
 #[cfg(test)]

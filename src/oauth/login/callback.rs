@@ -1,8 +1,8 @@
 //! The loopback listener for authorization responses (RFC 8252 § 7.3).
 //!
-//! Any program on this machine and any page in its browser can send a request. A request that is
-//! not a GET of the redirect URI with an authorization response is rejected, and never ends the
-//! wait.
+//! Any program on this machine and any page in its browser can send a request. Only a GET of the
+//! redirect URI with an authorization response is accepted. Any other request is rejected, and
+//! never ends the wait.
 
 mod connection;
 mod head;

@@ -112,7 +112,7 @@ impl LoginRecord {
             .is_some_and(|at| now.duration_since(at) < pause)
     }
 
-    /// Returns `true` if the last page was not completed: it may have shown that the server does
+    /// Returns `true` if the last page was not completed. It may have shown that the server does
     /// not know the client.
     pub(in crate::oauth) fn has_unfinished_page(&self) -> bool {
         self.page_opened_at.is_some() && !self.has_finished_page()

@@ -90,8 +90,8 @@ impl AuthorizationResponse {
         })
     }
 
-    /// Returns `true` if the response belongs to this login: its `state` matches, compared in
-    /// constant time, or it is a pasted code.
+    /// Returns `true` if the response belongs to this login: its `state` matches, or it is a pasted
+    /// code. States are compared in constant time.
     #[must_use]
     pub fn belongs_to(&self, pending: &PendingLogin) -> bool {
         match &self.state {

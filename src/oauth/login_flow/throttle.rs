@@ -41,8 +41,10 @@ pub(super) fn check_recent_sign_in(
     }
 }
 
-/// Fails in the background if the last page is too recent. A completed page does not count if the
-/// login has expired or was revoked, or another server or scope is needed now.
+/// Fails in the background if the last page is too recent.
+///
+/// If the login has expired or was revoked, a completed page does not count. The same applies if
+/// another server or scope is needed now.
 pub(super) fn check_page_throttle(
     login: &LoginContext,
     record: &LoginRecord,

@@ -2,8 +2,8 @@
 //!
 //! Configurations may use one name for different upstreams. The first upstream to store a login
 //! owns the folder, as its `upstream.json` says. An upstream with another URL uses a folder with a
-//! hash in its name, so that neither replaces the other's login. So does a name that is no safe
-//! file name.
+//! hash in its name. So neither replaces the other's login. A name that is no safe file name also
+//! gets such a folder.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

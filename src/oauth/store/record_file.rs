@@ -126,9 +126,9 @@ impl<T: Record> RecordFile<T> {
 
     /// Writes `record` if the file still has version `seen`.
     ///
-    /// A dropped future leaves the change done or not done, never half done. A caller whose record
-    /// cannot be obtained again (a rotated refresh token) runs this in a task that is never
-    /// cancelled.
+    /// A dropped future leaves the change done or not done, never half done. A record such as a
+    /// rotated refresh token cannot be obtained again. The caller then runs this in a task that is
+    /// never cancelled.
     ///
     /// # Errors
     /// As for [`RecordFile::load`], also if another process holds the lock too long.

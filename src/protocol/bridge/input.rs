@@ -161,7 +161,7 @@ pub(crate) fn to_server_request(input_request: &Message, id: &str) -> Bytes {
     splice.finish().into()
 }
 
-/// Translates a legacy server request to an input request: removes the envelope, and the
+/// Translates a legacy server request to an input request. Removes the envelope, and the
 /// `elicitationId`, which the modern era does not have.
 pub(crate) fn to_input_request(request: &Message) -> Vec<u8> {
     let bytes = request.bytes();

@@ -85,11 +85,11 @@ pub enum ParamHeaderError {
 
 /// Finds the parameters of a tool that are sent as headers.
 ///
-/// `tool_definition` is the raw JSON of one entry of `tools/list`; only its `inputSchema` counts.
-/// A type list such as `["string","null"]` is valid if it names only valid types and null: the
-/// specification defines the header for a null value.
-/// Instance data (`default`, `const`, `enum`, `examples`) and properties named `x-mcp-header` are
-/// not annotations. Of equal keys the last one counts.
+/// `tool_definition` is the raw JSON of one entry of `tools/list`; only its `inputSchema` counts. A
+/// type list such as `["string","null"]` is valid if it names only valid types and null. The
+/// specification defines the header for a null value. Instance data (`default`, `const`, `enum`,
+/// `examples`) and properties named `x-mcp-header` are not annotations. Of equal keys the last one
+/// counts.
 ///
 /// # Errors
 /// [`ParamHeaderError`] if an annotation violates the specification: the tool must be hidden.
@@ -103,9 +103,12 @@ pub fn parse_param_headers(tool_definition: &str) -> Result<Vec<ParamHeader>, Pa
 
 /// The headers for `params`, with their values from `arguments`, the raw JSON of a call's arguments.
 ///
-/// Some values get no header, because of the specification or because no header can hold them. These are
-/// missing or null values, objects, arrays, numbers that are not integers between ±(2^53 − 1), and text with
-/// a lone surrogate.
+/// Some values get no header, because of the specification or because no header can hold them:
+///
+/// - missing or null values,
+/// - objects and arrays,
+/// - numbers that are not integers between ±(2^53 − 1),
+/// - text with a lone surrogate.
 pub fn header_values(params: &[ParamHeader], arguments: &str) -> Vec<(HeaderName, HeaderValue)> {
     if params.is_empty() {
         return Vec::new();

@@ -1,7 +1,7 @@
 //! Finds and checks the `x-mcp-header` annotations of a tool's definition.
 //!
-//! The definition is walked once, with an explicit stack of limited depth, so that no schema can
-//! exhaust time or stack. Numbers and strings that other parsers reject are accepted.
+//! The definition is walked once, with an explicit stack of limited depth. So no schema can exhaust
+//! time or stack. Numbers and strings that other parsers reject are accepted.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

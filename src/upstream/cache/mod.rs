@@ -12,10 +12,10 @@
 //!   missing file, since the user may have deleted it.
 //! - A file that no process has used for a long time is evicted ([`eviction`]).
 //!
-//! A file is valid for one configuration of the upstream: the parts of it that change what a server may offer
-//! ([`fingerprint`]). Filters, prefixes and timeouts do not count, since they are applied after loading. The
-//! fingerprint is an HMAC, since parts of the configuration are secret: a short secret could be guessed from a
-//! plain or salted digest. Its key has a file of its own, `listings/key`.
+//! A file is valid for one configuration of the upstream. Only the parts that change what a server may offer
+//! count ([`fingerprint`]). Filters, prefixes and timeouts do not count, since they are applied after
+//! loading. The fingerprint is an HMAC, since parts of the configuration are secret. From a plain or salted
+//! digest, a short secret could be guessed. Its key has a file of its own, `listings/key`.
 
 pub(crate) mod directory;
 pub(crate) mod entry;

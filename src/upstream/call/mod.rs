@@ -25,9 +25,13 @@ use wait::acquire_connection;
 
 /// Sends the request that `build` makes for the connection, on behalf of the client with this profile.
 ///
-/// The client receives logs of the request from `level` on, and reads the response from `send_buffer`. A call to
-/// a disconnected upstream waits for the connection, and for a sign-in that is under way. A refused request is
-/// sent again in three cases: the session has expired, the server is busy, or another server has replaced it.
+/// The client receives logs of the request from `level` on, and reads the response from `send_buffer`. A call
+/// to a disconnected upstream waits for the connection, and for a sign-in that is under way. A refused
+/// request is sent again in three cases:
+///
+/// - The session has expired.
+/// - The server is busy.
+/// - Another server has replaced it.
 ///
 /// # Errors
 /// [`UpstreamError`]; its [`outcome`](TransportError::outcome) says whether the request may have run.

@@ -49,8 +49,10 @@ fn is_usable(settings: &UpstreamSettings, connection: &Connection, generation: u
     connection.generation > generation && connection.is_usable_after_suspend(&settings.http_clients)
 }
 
-/// Waits for a connection newer than `generation`. Requests an attempt if the session is disconnected, and
-/// further attempts as long as the cause of the failure is transient.
+/// Waits for a connection newer than `generation`.
+///
+/// If the session is disconnected, requests an attempt. As long as the cause of the failure is transient,
+/// requests further attempts.
 async fn wait_for_newer_connection(
     settings: &UpstreamSettings,
     session: &SessionHandle,

@@ -1,5 +1,5 @@
-//! The log level for a legacy upstream: the most verbose one that a client session, or a modern client's request
-//! in progress, asks for.
+//! The log level for a legacy upstream: the most verbose one that is asked for. Client sessions ask for a
+//! level, and so do the requests in progress of modern clients.
 //!
 //! Only the session's supervisor sends the level, so that no level overtakes another. A request that needs a level
 //! waits until the server has responded.
@@ -69,7 +69,7 @@ impl LogDemand {
         self.0.subscribe()
     }
 
-    /// Raises the level for a request that is about to be sent, and waits until the server was sent that level.
+    /// Raises the level for a request that is about to be sent. Waits until the server was sent that level.
     /// Does nothing for a modern server, which reads the level in the request.
     pub(crate) async fn raise(
         &self,

@@ -38,8 +38,8 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     /// Waits for the head of a response, which `sending` returns.
     ///
-    /// The time while a connection is made does not count: nothing was sent yet, and connecting has a timeout of
-    /// its own.
+    /// The time while a connection is made does not count. Nothing was sent yet, and connecting has a timeout
+    /// of its own.
     ///
     /// # Errors
     /// [`TransportError::FirstByteTimeout`] or [`TransportError::IdleTimeout`].

@@ -1,5 +1,5 @@
-//! Counts the bytes that the clients have not read yet. Above a limit, responses are not read from the upstreams,
-//! so that they wait at the servers instead of in memory.
+//! Counts the bytes that the clients have not read yet. Above a limit, responses are not read from the
+//! upstreams. They then wait at the servers instead of in memory.
 //!
 //! Each client has a [`SendBuffer`], and all of them share the [`SendBudget`] of the process. A client that does
 //! not read delays the responses to its own requests only.

@@ -12,7 +12,7 @@ use crate::upstream::session::settings::UpstreamSettings;
 use crate::upstream::subscription::ledger::Subscriptions;
 
 /// The state that all handles of one upstream share. The tasks of its sessions hold only the fields that they
-/// need, so they do not keep the upstream in use.
+/// need. So they do not keep the upstream in use.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) pool: SessionPool,

@@ -1,5 +1,4 @@
-//! Lists the tasks of an upstream: those of MCP 2025-11-25, a capability, and those of the modern era, an
-//! extension.
+//! Lists the tasks of an upstream. In MCP 2025-11-25 tasks are a capability, in the modern era an extension.
 
 use bytes::Bytes;
 

@@ -53,8 +53,8 @@ impl HandshakeResult<'_> {
     }
 }
 
-/// Returns `true` if the response rejects our modern revision but lists it as supported, so that the request must be
-/// retried (MCP 2026-07-28 § Versioning).
+/// Returns `true` if the response rejects our modern revision but lists it as supported. The request must
+/// then be retried (MCP 2026-07-28 § Versioning).
 pub(super) fn rejects_supported_version(response: &Message) -> bool {
     response.error_code() == Some(code::UNSUPPORTED_PROTOCOL_VERSION)
         && includes_version(&supported_versions(response), MODERN)

@@ -29,8 +29,8 @@ pub(crate) enum Urgency {
 
 /// The pending commands, at most one of each kind.
 ///
-/// The jobs that receive commands run concurrently, so one queue would need a dispatcher, and it would grow with
-/// the number of calls. One permit for each kind merges equal commands and loses none.
+/// One permit for each kind merges equal commands and loses none. The jobs that receive commands run
+/// concurrently, so one queue would need a dispatcher. It would also grow with the number of calls.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     connect_waiting: Notify,

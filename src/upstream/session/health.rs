@@ -1,5 +1,5 @@
-//! Checks of a connection: whether the server still knows the session, and whether it is still the server of the
-//! handshake. Neither check has side effects at the server.
+//! Checks of a connection. One is whether the server still knows the session. The other is whether it is
+//! still the server of the handshake. Neither check has side effects at the server.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! The sessions with one upstream: the main session, and extra sessions for clients that it does not serve.
 //!
-//! A session with a legacy server is bound to the capabilities of its `initialize` request. The main session is
-//! made for one client profile. A client with other capabilities gets an extra session at its first call, if
-//! another client needs the main session as it is.
+//! A session with a legacy server is bound to the capabilities of its `initialize` request. The main session
+//! is made for one client profile. A client with other capabilities gets an extra session if another client
+//! needs the main session as it is. The extra session is made at the client's first call.
 //!
 //! A session of HTTP+SSE serves one client only. One stream carries all its responses, so a client that does
 //! not read would block the responses to another.

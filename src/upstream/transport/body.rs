@@ -15,8 +15,8 @@ use crate::upstream::flow::backpressure::{LARGE_MESSAGE_BYTES, LargeBodyPermit, 
 use crate::upstream::flow::deadline::Activity;
 use crate::upstream::flow::request_context::RequestContext;
 
-/// The size in bytes from which a body is allocated with `mmap`, which returns the memory to the system when it is
-/// dropped. Smaller freed blocks stay in the heap for the lifetime of the process.
+/// The size in bytes from which a body is allocated with `mmap`. Its memory is returned to the system when
+/// the body is dropped. Smaller freed blocks stay in the heap for the lifetime of the process.
 const MIN_MMAP_BYTES: u64 = 1 << 20;
 
 /// A block size in bytes that is always allocated with `mmap` (glibc's `DEFAULT_MMAP_THRESHOLD_MAX` is 32 MiB).

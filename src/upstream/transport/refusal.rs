@@ -15,8 +15,8 @@ use crate::wire::Message;
 /// The number of bytes that are read of an error's body if it is not JSON.
 const ERROR_BODY_BYTES: usize = 64 << 10;
 
-/// Reads the JSON-RPC error in a response with an error status, and its hint for a request of this era.
-/// Modern servers send errors as 400 and 404 (MCP 2026-07-28 § Streamable HTTP).
+/// Reads the JSON-RPC error in a response with an error status. Also returns the error's hint for a request
+/// of this era. Modern servers send errors as 400 and 404 (MCP 2026-07-28 § Streamable HTTP).
 ///
 /// # Errors
 /// [`TransportError::Status`] or [`TransportError::CredentialsRequired`], when the body is not a JSON-RPC error.

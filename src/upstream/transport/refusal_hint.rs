@@ -60,8 +60,8 @@ impl RefusalHint {
     }
 }
 
-/// Returns `true` for the statuses with which servers reject a POST that they do not support, or a request without a
-/// session.
+/// Returns `true` for the statuses of an unknown request. With them, servers reject a POST that they do not
+/// support, or a request without a session.
 fn is_unknown_request_status(status: StatusCode) -> bool {
     matches!(
         status,

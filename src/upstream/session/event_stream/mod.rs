@@ -39,8 +39,8 @@ struct StandaloneStream {
 }
 
 impl StandaloneStream {
-    /// Counts a failure, and returns how long to wait before reopening. An error that requires the user does not
-    /// make the delay longer, since the user may act at the next call.
+    /// Counts a failure, and returns how long to wait before reopening. An error that requires the user does
+    /// not make the delay longer. The user may act at the next call.
     fn reopen_delay(&mut self, cause: &TransportError) -> Duration {
         if cause.retry_after().is_some() {
             return self.backoff.next_delay(cause);
