@@ -1,5 +1,6 @@
-//! Routes the messages of clients to upstreams by the catalog, tracks the requests in flight, and translates
-//! between the eras of client and upstream.
+//! Routes the messages of clients to upstreams by the catalog.
+//!
+//! The router tracks the requests in flight, and translates between the eras of client and upstream.
 //!
 //! The process has one [`Router`]. Each client has a [`Client`] of that router.
 

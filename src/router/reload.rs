@@ -188,8 +188,8 @@ fn difference(some: &[Upstream], others: &[Upstream]) -> Vec<Upstream> {
     missing.cloned().collect()
 }
 
-/// Whether a client may now receive another listing of this kind: the upstreams that offer it, their order or
-/// their filters have changed.
+/// Whether a client may now receive another listing of this kind. Then the upstreams that offer it, their
+/// order or their filters have changed.
 fn listing_may_differ(old: &[Upstream], current: &[Upstream], kind: ItemKind) -> bool {
     let offering = |all: &[Upstream]| {
         let all = all.iter().filter(|it| it.declares(kind)).cloned();

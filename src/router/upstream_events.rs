@@ -243,8 +243,8 @@ async fn forward_notification(
     permit.send(Line::whole(message.bytes().clone()));
 }
 
-/// Whether a notification on this connection is for another client: the connection does not serve this client,
-/// or this client did not receive the elicitation. Always `false` for a single client.
+/// Whether a notification on this connection is for another client. Then the connection does not serve this
+/// client, or this client did not receive the elicitation. Always `false` for a single client.
 fn is_for_another_client(
     ctx: &Context,
     upstream: UpstreamId,

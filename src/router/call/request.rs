@@ -87,8 +87,8 @@ impl ClientRequest {
         self.original.as_deref().unwrap_or(&self.message)
     }
 
-    /// Returns `true` if the request may be answered without being sent: it may resume a suspended call, or has
-    /// an unknown log level.
+    /// Returns `true` if the request may be answered without being sent. It may resume a suspended call, or
+    /// has an unknown log level.
     pub(crate) fn needs_preflight(&self) -> bool {
         self.caller.unknown_log_level.is_some()
             || (self.caller.era == Era::Modern && self.message.param("requestState").is_some())

@@ -186,8 +186,9 @@ impl PendingServerRequests {
         recent.any(|it| it.is_from(connection, in_call))
     }
 
-    /// Removes the requests of this connection that `selects` accepts, by their ids and by the call on whose
-    /// stream they came. Returns their serial numbers.
+    /// Removes the requests of this connection that `selects` accepts. Returns their serial numbers.
+    ///
+    /// `selects` receives the id of a request, and the call on whose stream it came.
     pub(crate) fn remove_matching(
         &self,
         connection: &ConnectionUse,

@@ -126,7 +126,8 @@ async fn send(
 }
 
 /// Returns the progress token of a request at its upstream, if that differs from the client's. Clients that
-/// share a legacy session may use the same token, and its progress may come on no stream of the call.
+/// share a legacy session may use the same token. The progress for this token may come on no stream of the
+/// call.
 fn renamed_token(
     ctx: &Context,
     request: &ClientRequest,

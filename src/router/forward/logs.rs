@@ -51,8 +51,10 @@ fn session_accepts(session: &ClientSession, log: &Message) -> bool {
     level.is_none_or(|level| reaches_level(log, level))
 }
 
-/// Forwards a log outside of requests to the client's session, or to a modern client with a request in flight
-/// that accepts the log. A server may send the log in all its sessions. The client receives that of its own.
+/// Forwards a log outside of requests.
+///
+/// The client receives the log if its session accepts it. A modern client also receives it if a request in
+/// flight accepts it. A server may send the log in all its sessions. The client receives that of its own.
 pub(crate) async fn on_log(
     ctx: &Context,
     upstream: UpstreamId,

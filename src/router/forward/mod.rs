@@ -1,4 +1,4 @@
-//! Forwards a client's request to one upstream under an id of the proxy, and the response back under the
+//! Forwards a client's request to one upstream under an id of the proxy. Forwards the response back under the
 //! client's id.
 //!
 //! An [attempt](attempt::attempt) returns the next step. The driver here applies it: it suspends a call, resumes
@@ -162,8 +162,8 @@ fn apply_step(ctx: &Context, request: &ClientRequest, upstream: &Upstream, step:
     }
 }
 
-/// Answers a request without sending it: resumes a suspended call, or rejects a request that a legacy upstream
-/// would not reject itself. `None` if the request must be sent.
+/// Answers a request without sending it. Resumes a suspended call, or rejects a request that a legacy
+/// upstream would not reject itself. Returns `None` if the request must be sent.
 async fn preflight(
     ctx: &Context,
     request: &ClientRequest,

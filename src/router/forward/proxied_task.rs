@@ -47,8 +47,8 @@ struct FollowedTask<'a> {
 
 /// The state of a task's input requests.
 struct InputState {
-    /// The keys that were sent to the client, decoded. A key identifies one input request during a task's whole
-    /// life, and may be repeated until the server has accepted the answer (SEP-2663).
+    /// The keys that were sent to the client, decoded. A key identifies one input request during a task's
+    /// whole life. The server may repeat the key until it has accepted the answer (SEP-2663).
     asked_keys: HashSet<String>,
     /// The answers that the server has not acknowledged.
     unacknowledged: Option<String>,

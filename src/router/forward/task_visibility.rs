@@ -63,8 +63,8 @@ pub(crate) fn is_hidden_outside_requests(
             && is_foreign()
 }
 
-/// Returns `true` if a notification must not reach the client: it is about a task of the proxy, or of another
-/// era.
+/// Returns `true` if a notification must not reach the client. Such a notification is about a task of the
+/// proxy, or of another era.
 pub(crate) fn is_hidden(
     session: &ClientSession,
     notification: &Message,
