@@ -1,5 +1,6 @@
-//! A client of the proxy: the official SDK on the pipes of a child process, as Claude Code uses a
-//! stdio server.
+//! A client of the proxy: the official SDK on the pipes of a child process.
+//!
+//! Claude Code uses a stdio server in the same way.
 
 use std::collections::BTreeSet;
 use std::path::Path;

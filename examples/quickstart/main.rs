@@ -5,9 +5,8 @@
 //! would, lists the tools and calls them.
 //! The exit status is 0 only if every tool was listed and every result was right.
 //!
-//! `cargo run --example quickstart`; with `-- --stay` the servers stay up until Ctrl-C, so that
-//! the configuration printed at the end can be tried in Claude Code. `DEBUG=1` shows the
-//! proxy's log.
+//! `cargo run --example quickstart` runs it. With `-- --stay`, the servers stay up until Ctrl-C. You can
+//! then try the configuration printed at the end in Claude Code. `DEBUG=1` shows the proxy's log.
 
 mod authority;
 mod binary;

@@ -1,6 +1,8 @@
-//! The three servers. `weather` and `notes` are servers of the official SDK over Streamable HTTP,
-//! one of the modern and one of the legacy era. `notes` requires a sign-in at an [`Authority`];
-//! `clock` is in [`clock`].
+//! The three servers.
+//!
+//! `weather` and `notes` are servers of the official SDK over Streamable HTTP. One is of the modern
+//! era, and one of the legacy era. `notes` requires a sign-in at an [`Authority`]; `clock` is in
+//! [`clock`].
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -2,9 +2,9 @@
 //! end whether each call got the right response.
 //!
 //! `cargo run --release --example soak` takes ten minutes; `-- --seconds 20` sets the time.
-//! `-- --calls 100000` makes that many calls without faults, and compares the proxy's memory after the
-//! first thousand with that at the end. Exit status 0 means that all checks passed. The seed is printed;
-//! `--seed` repeats its faults and calls, though not at the same instants.
+//! `-- --calls 100000` makes that many calls without faults. It compares the proxy's memory after the
+//! first thousand calls with that at the end. Exit status 0 means that all checks passed. The seed is
+//! printed; `--seed` repeats its faults and calls, though not at the same instants.
 
 // The results are printed for the user.
 #![allow(clippy::print_stdout)]
@@ -34,8 +34,9 @@ use faults::Faults;
 use judge::Verdict;
 use servers::Site;
 
-/// How long the proxy may take to answer the calls in flight when the load ends: longer than all its
-/// timeouts in `process`.
+/// How long the proxy may take to answer the calls in flight when the load ends.
+///
+/// It is longer than all timeouts of the proxy in `process`.
 const DRAIN: Duration = Duration::from_secs(45);
 
 /// How long the rest of a run may take: starting, waiting for the last responses, stopping.

@@ -1,4 +1,4 @@
-//! How pages, comments and names read: a list of words that they do without, and how long a sentence may be.
+//! The style of pages, comments and names: forbidden words, and the length of a sentence.
 //!
 //! The words are no terms of any field, and sentences with them leave out who does what.
 

@@ -116,8 +116,9 @@ impl<'a> Tree<'a> {
         is_child.then(|| [&child, rest].concat())
     }
 
-    /// Follows a path from the root of the crate to the module that defines what it names; `None`
-    /// for a module by name.
+    /// Follows a path from the root of the crate to the module that defines the named item.
+    ///
+    /// Returns `None` if the path names a module.
     pub(crate) fn resolve(&self, path: &[&'a str]) -> Option<Target<'a>> {
         self.follow(path, 0)
     }

@@ -1,5 +1,6 @@
-//! Sends the input requests of a round to a client of a revision before 2026-07-28, where each is a
-//! server request.
+//! Sends the input requests of a round to a client of a revision before 2026-07-28.
+//!
+//! In these revisions, each input request is a server request.
 
 // Sampling and roots are deprecated. They are used because the revisions with them are still in use.
 #![allow(deprecated)]

@@ -1,5 +1,6 @@
-//! HTTP+SSE of 2024-11-05, which no SDK serves any more: `GET /sse` is the stream of all responses, and
-//! names the address for messages.
+//! HTTP+SSE of 2024-11-05, which no SDK serves any more.
+//!
+//! `GET /sse` is the stream of all responses. It also names the address for messages.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

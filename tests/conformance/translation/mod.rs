@@ -1,9 +1,12 @@
 //! Every method and feature of MCP, in each pairing of eras: passed unchanged, translated, or
 //! handled by the proxy.
 //!
-//! [`TABLE`] lists the rows. A row has a cell per [`Pairing`]. A cell is a test with the section of
-//! the specification that it follows, or the reason why no test applies. Each group of rows has a
-//! file. [`rows!`] generates a test per cell, so that a failure names it.
+//! [`TABLE`] lists the rows. A row has a cell per [`Pairing`]. A cell is one of these:
+//!
+//! - a test, with the section of the specification that it follows
+//! - the reason why no test applies
+//!
+//! Each group of rows has a file. [`rows!`] generates a test per cell, so that a failure names it.
 
 mod calls;
 mod change_notifications;

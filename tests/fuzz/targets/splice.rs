@@ -18,8 +18,8 @@ const VALUES: [&str; 6] = [
     "{\"a\":{\"b\":1}}",
 ];
 
-/// The first line selects changes of the text in the rest: a byte per member, or a byte per end of
-/// a range.
+/// The first line selects changes of the text in the rest. It has a byte per member, or a byte per
+/// end of a range.
 pub(crate) fn splice(data: &[u8]) {
     let (control, text) = split_control(data);
     check_scan(text);

@@ -1,5 +1,7 @@
-//! A simulated desktop: the program that opens web pages passes their addresses to the test, which can
-//! answer them with a [`Browser`].
+//! A simulated desktop.
+//!
+//! The program that opens web pages passes their addresses to the test. The test can answer the pages
+//! with a [`Browser`].
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

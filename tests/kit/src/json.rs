@@ -20,8 +20,9 @@ pub fn answer(request: &Request, result: &Value) -> String {
     json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string()
 }
 
-/// Returns the bytes of the member at the end of `path` in a JSON text, if all members of the path
-/// exist.
+/// Returns the bytes of the member at the end of `path` in a JSON text.
+///
+/// Returns `None` if a member of the path does not exist.
 pub fn part<'a>(text: &'a [u8], path: &[&str]) -> Option<&'a str> {
     let mut text = std::str::from_utf8(text).unwrap().trim();
     for key in path {

@@ -94,7 +94,9 @@ async fn pass(
     (String::from_utf8(asked).unwrap(), answer)
 }
 
-/// Returns a call with unusual members, as the client sends it (with `id`) and as the upstream must receive it (with `ID`).
+/// Returns a call with unusual members, in two forms.
+///
+/// The client sends the first (with `id`). The upstream must receive the second (with `ID`).
 fn call(id: &str, client: Era, peer: &Peer, meta: &str, arguments: &str) -> (String, String) {
     let line = |id: &str, meta: &str| {
         let name = peer.name;

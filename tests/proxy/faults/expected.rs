@@ -190,8 +190,9 @@ fn tool_listing(fault: Fault) -> Expected {
     }
 }
 
-/// The expectation of an event stream: the client is notified of all changes, also of those without an
-/// change notification by the server.
+/// The expectation of an event stream: the client is notified of all changes.
+///
+/// This includes changes without a change notification by the server.
 fn event_stream(fault: Fault) -> Expected {
     Expected {
         observation: Observation {

@@ -1,5 +1,6 @@
-//! Reconnects after restarts, lost sessions, suspends and era changes: calls wait within limits, no call runs
-//! twice, and attempts follow exponential backoff.
+//! Reconnects after restarts, lost sessions, suspends and era changes.
+//!
+//! Calls wait within limits, no call runs twice, and attempts follow exponential backoff.
 
 mod backoff;
 mod era_change;

@@ -56,8 +56,10 @@ fn large_response() -> String {
     format!(r#"{{"jsonrpc":"2.0","id":"none","result":[{members}[]]"#)
 }
 
-/// Sends a call that the proxy reads first after a suspend, and checks that it is served although the old
-/// connections are dead. Returns `false` if the call ran before the suspend.
+/// Sends a call that the proxy reads first after a suspend.
+///
+/// Checks that the call is served although the old connections are dead. Returns `false` if the call ran
+/// before the suspend.
 async fn is_served_right_after_resume() -> bool {
     let server = upstream::modern().tool("work").start().await;
     let mut client = proxy::before(&server).await;

@@ -1,5 +1,7 @@
-//! Server requests to the client (elicitation, sampling, roots) for each pairing of eras: forwarding,
-//! suspended calls, multi round-trip requests, timeouts, limits and lost connections.
+//! Server requests to the client (elicitation, sampling, roots) for each pairing of eras.
+//!
+//! The tests cover forwarding, suspended calls, multi round-trip requests, timeouts, limits and lost
+//! connections.
 
 mod cancellation;
 mod client_notifications;

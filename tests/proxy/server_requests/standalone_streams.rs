@@ -1,5 +1,6 @@
-//! Modern clients of legacy servers that send requests on a stream of no call: an open call of the
-//! client returns the input request.
+//! Modern clients of legacy servers that send requests on a stream of no call.
+//!
+//! An open call of the client returns the input request.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Tasks of revision 2025-11-25 and of the modern extension.
 //!
-//! The proxy forwards requests about a task to its owner, merges task listings, and runs proxied
+//! The proxy forwards requests about a task to its owner, and merges task listings. It runs proxied
 //! tasks for clients that do not support tasks.
 
 mod cancellation;

@@ -89,7 +89,8 @@ async fn each_client_receives_the_logs_of_its_own_level(kind: Kind, eras: [Era; 
     b.barrier().await;
     assert_eq!(levels(&a, "a"), ["debug", "error", "debug", "error"]);
     assert_eq!(levels(&b, "b"), ["error", "error"]);
-    // With HTTP+SSE, logs come on the event stream and name no call, so a client may receive those of the other.
+    // With HTTP+SSE, logs come on the event stream and name no call.
+    // So a client may receive those of the other.
     if kind != Kind::HttpSse {
         assert!(levels(&a, "b").is_empty());
         assert!(levels(&b, "a").is_empty());

@@ -1,7 +1,7 @@
 //! Clients with different capabilities.
 //!
-//! A server request goes to the client of the call, if it has the capability, and only that client
-//! can respond.
+//! A server request goes to the client of the call, if it has the capability. Only that client can
+//! respond.
 
 use serde_json::{Value, json};
 use testkit::upstream::Kind;

@@ -1,5 +1,8 @@
-//! Grants by assertions about a user: RFC 7523 § 2.1, and the exchange of an ID token for such an
-//! assertion (RFC 8693, draft-ietf-oauth-identity-assertion-authz-grant).
+//! Grants by assertions about a user.
+//!
+//! - A client exchanges an assertion for an access token (RFC 7523 § 2.1).
+//! - A client exchanges an ID token for such an assertion
+//!   (RFC 8693, draft-ietf-oauth-identity-assertion-authz-grant).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -88,8 +88,9 @@ impl Browser {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Opens `url`, an authorization URL or the page for a device code, answers the page and follows
-    /// redirects, including the client's callback.
+    /// Opens `url`, answers the page and follows redirects, including the client's callback.
+    ///
+    /// `url` is an authorization URL or the page for a device code.
     pub async fn open(&self, url: &str) -> Page {
         match self.redirect(url).await {
             Ok(redirect) => self.deliver(&redirect).await,

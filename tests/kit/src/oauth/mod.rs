@@ -194,8 +194,11 @@ impl Server {
             .collect()
     }
 
-    /// Returns everything that must stay secret: issued secrets, codes and tokens, secrets of registered
-    /// clients, and the verifiers and assertions of clients.
+    /// Returns everything that must stay secret:
+    ///
+    /// - issued secrets, codes and tokens
+    /// - secrets of registered clients
+    /// - verifiers and assertions of clients
     pub fn secrets(&self) -> Vec<String> {
         self.state.memory().secrets.clone()
     }

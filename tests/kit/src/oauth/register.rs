@@ -1,5 +1,7 @@
-//! New clients: by dynamic registration (RFC 7591), or by a document at the URL that is the client id
-//! (Client ID Metadata Documents).
+//! Accepts new clients in two ways:
+//!
+//! - dynamic registration (RFC 7591)
+//! - a document at the URL that is the client id (Client ID Metadata Documents)
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 /// Returns the path of the binary that cargo built for the tests.
 ///
-/// `env!` does not work here: cargo sets `CARGO_BIN_EXE_mcp-manifold` at compile time only for the test
+/// `env!` does not work here. At compile time, cargo sets `CARGO_BIN_EXE_mcp-manifold` only for the test
 /// targets of the binary's own package. Cargo (since 1.94) and nextest also set it for a running test.
-/// Without the variable, as in a test program started by hand, the binary is one folder above the
+///
+/// A test program started by hand does not have the variable. The binary is then one folder above the
 /// program: `target/debug/mcp-manifold` and `target/debug/deps/proxy-…`.
 pub(super) fn path() -> PathBuf {
     if let Some(path) = env::var_os("CARGO_BIN_EXE_mcp-manifold") {

@@ -51,8 +51,9 @@ pub(super) fn knows(state: &State, method: &str) -> bool {
         || listed_by(method).is_some_and(|member| state.script.offers.contains_key(member))
 }
 
-/// Answers a request in JSON, or on an event stream if the script requires one or sends messages before
-/// the response.
+/// Answers a request in JSON or on an event stream.
+///
+/// It is an event stream if the script requires one or sends messages before the response.
 pub(super) async fn reply_to(state: &Arc<State>, request: Request) -> Reply {
     let in_steps = state.script.in_steps.contains_key(&request.rpc_method());
     let mut call = Call {

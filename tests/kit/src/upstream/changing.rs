@@ -1,5 +1,6 @@
-//! Two servers, of which the second replaces the first on the same port and url without closing a
-//! connection, as behind a load balancer.
+//! Two servers on one port and URL, as behind a load balancer.
+//!
+//! The second server replaces the first without closing a connection.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

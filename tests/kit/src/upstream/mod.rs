@@ -1,8 +1,11 @@
 //! Scripted MCP servers: their responses are set byte by byte, and they check requests strictly.
 //!
-//! `legacy()` is Streamable HTTP of 2025-11-25, `modern()` that of 2026-07-28, `http_sse()` the transport
-//! of 2024-11-05. Each rejects all that its revision lets a server reject, so that a client with a
-//! result has followed the rules.
+//! - `legacy()` is Streamable HTTP of 2025-11-25.
+//! - `modern()` is Streamable HTTP of 2026-07-28.
+//! - `http_sse()` is the transport of 2024-11-05.
+//!
+//! Each server rejects everything that its revision allows it to reject. So a client with a result has
+//! followed the rules.
 
 mod answer;
 mod builder;
@@ -172,8 +175,9 @@ impl Upstream {
         within(&what, enough).await.unwrap().clone()
     }
 
-    /// Returns the cancellations so far: the bodies of `notifications/cancelled`, or, for a modern server, of
-    /// the calls whose stream the client closed.
+    /// Returns the cancellations so far: the bodies of `notifications/cancelled`.
+    ///
+    /// For a modern server, returns the bodies of the calls whose stream the client closed.
     pub fn cancelled(&self) -> Vec<Vec<u8>> {
         let (log, sign) = match self.state.script.kind {
             Kind::Modern => (self.raw.disconnects(), "tools/call"),
