@@ -54,7 +54,7 @@ const NO_BEGINNING: [&str; 12] = [
 const PAGE_SENTENCE: usize = 25;
 
 /// The most words of a sentence in a comment.
-const COMMENT_SENTENCE: usize = 25;
+const COMMENT_SENTENCE: usize = 20;
 
 /// The folders with Rust files.
 const FOLDERS: [&str; 5] = ["src", "tests", "examples", "benches", "fuzz"];
