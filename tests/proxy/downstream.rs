@@ -6,11 +6,6 @@ use testkit::proxy::Client;
 use testkit::raw::{self, Reply};
 use testkit::{proxy, upstream};
 
-/// A proxy whose only upstream refuses connections, for tests of the client's side.
-fn disconnected_proxy() -> proxy::Builder {
-    proxy::new().upstream("down", "http://127.0.0.1:1/mcp")
-}
-
 const PING: &str = r#"{"jsonrpc":"2.0","id":"p","method":"ping"}"#;
 const PONG: &str = r#"{"jsonrpc":"2.0","id":"p","result":{}}"#;
 
@@ -64,7 +59,7 @@ async fn initialize_does_not_wait_for_upstreams() {
 
 #[tokio::test]
 async fn initialize_returns_requested_or_newest_handshake_version() {
-    let mut client = disconnected_proxy().start().await;
+    let mut client = proxy::disconnected().start().await;
     let newest = "2025-11-25";
     let cases = [
         (json!("2025-11-25"), "2025-11-25"),
@@ -91,7 +86,7 @@ async fn initialize_returns_requested_or_newest_handshake_version() {
 
 #[tokio::test]
 async fn invalid_line_is_rejected_and_the_next_one_served() {
-    let mut client = disconnected_proxy().start().await;
+    let mut client = proxy::disconnected().start().await;
     let cases: [(&[u8], i64, Option<Value>); 17] = [
         (b"{", -32700, None),
         (b"hello", -32700, None),
@@ -139,7 +134,7 @@ async fn invalid_line_is_rejected_and_the_next_one_served() {
 
 #[tokio::test]
 async fn white_space_blank_lines_and_byte_order_mark_are_ignored() {
-    let mut client = disconnected_proxy().start().await;
+    let mut client = proxy::disconnected().start().await;
     for line in ["", "   ", "\t\r"] {
         assert_no_response(&mut client, line).await;
     }
@@ -172,7 +167,7 @@ async fn requests_in_a_batch_get_separate_responses() {
 
 #[tokio::test]
 async fn early_repeated_and_unknown_notifications_are_ignored() {
-    let mut client = disconnected_proxy().start().await;
+    let mut client = proxy::disconnected().start().await;
     let notifications = [
         r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#,
         r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,

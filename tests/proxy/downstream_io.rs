@@ -6,11 +6,6 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use testkit::{proxy, upstream, within};
 
-/// A proxy whose only upstream refuses connections, for tests of the client's side.
-fn disconnected_proxy() -> proxy::Builder {
-    proxy::new().upstream("down", "http://127.0.0.1:1/mcp")
-}
-
 const MIB: usize = 1 << 20;
 
 #[tokio::test]
@@ -42,7 +37,7 @@ async fn line_of_16_mib_is_forwarded_unchanged() {
 #[tokio::test]
 async fn oversized_line_is_rejected_with_remedy_and_next_is_served() {
     const LIMIT: usize = 100_000;
-    let mut client = disconnected_proxy()
+    let mut client = proxy::disconnected()
         .env("PROXY_MAX_MESSAGE_BYTES", LIMIT.to_string())
         .start()
         .await;
@@ -73,7 +68,7 @@ async fn oversized_line_is_rejected_with_remedy_and_next_is_served() {
 
 #[tokio::test]
 async fn lines_may_arrive_in_pieces_or_many_at_once() {
-    let mut client = disconnected_proxy().start().await;
+    let mut client = proxy::disconnected().start().await;
     let ping = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string();
     for byte in format!("{}\n", ping(0)).bytes() {
         client.send_bytes(&[byte]).await;
@@ -106,7 +101,7 @@ fn response_ids(stdout: &[u8]) -> Vec<Value> {
 
 #[tokio::test]
 async fn stdin_and_stdout_may_be_files() {
-    let builder = disconnected_proxy();
+    let builder = proxy::disconnected();
     let mut stdin = tempfile::tempfile().unwrap();
     stdin.write_all(client_input().as_bytes()).unwrap();
     std::io::Seek::rewind(&mut stdin).unwrap();
@@ -124,7 +119,7 @@ async fn stdin_and_stdout_may_be_one_socket() {
     use std::os::fd::OwnedFd;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    let builder = disconnected_proxy();
+    let builder = proxy::disconnected();
     let (client_end, proxy_end) = std::os::unix::net::UnixStream::pair().unwrap();
     let mut command = builder.command();
     let proxy_end_copy = proxy_end.try_clone().unwrap();
@@ -152,7 +147,7 @@ async fn stdin_and_stdout_may_be_one_socket() {
 
 #[tokio::test]
 async fn null_stdin_ends_the_process_quietly() {
-    let builder = disconnected_proxy();
+    let builder = proxy::disconnected();
     let mut command = builder.command();
     let output = command.stdin(Stdio::null()).output();
     let output = within("the proxy to exit", output).await.unwrap();

@@ -2,14 +2,8 @@
 //! methods exist in which era.
 
 use serde_json::{Value, json};
-use testkit::proxy::{self, Client, with_meta};
+use testkit::proxy::{self, with_meta};
 use testkit::upstream;
-
-/// A client of a proxy whose only upstream refuses connections.
-async fn disconnected_client() -> Client {
-    let builder = proxy::new().upstream("down", "http://127.0.0.1:1/mcp");
-    builder.start().await
-}
 
 /// All supported revisions.
 const VERSIONS: [&str; 5] = [
@@ -41,7 +35,7 @@ fn meta(changes: &[(&str, Value)]) -> Value {
 
 #[tokio::test]
 async fn discover_result_has_versions_cache_hints_and_server_info() {
-    let mut client = disconnected_client().await;
+    let mut client = proxy::disconnected().start().await;
     let response = client.modern("server/discover", json!({})).await;
     let result = &response["result"];
     assert_eq!(result["resultType"], "complete", "{response}");
@@ -109,7 +103,7 @@ async fn capabilities_of_connected_upstreams_are_merged() {
 
 #[tokio::test]
 async fn missing_request_metadata_is_named_in_the_error() {
-    let mut client = disconnected_client().await;
+    let mut client = proxy::disconnected().start().await;
     let [version, info, capabilities] = META;
     let cases = [
         ("server/discover", json!({}), version),
@@ -153,7 +147,7 @@ async fn missing_request_metadata_is_named_in_the_error() {
 
 #[tokio::test]
 async fn unsupported_revision_is_rejected_with_the_supported_ones() {
-    let mut client = disconnected_client().await;
+    let mut client = proxy::disconnected().start().await;
     let other = meta(&[(META[0], json!("2199-01-01"))]);
     for method in ["server/discover", "tools/list", "ping", "x/y"] {
         let error = &client.request(method, other.clone()).await["error"];
@@ -165,7 +159,7 @@ async fn unsupported_revision_is_rejected_with_the_supported_ones() {
 
 #[tokio::test]
 async fn method_of_another_era_is_not_found() {
-    let mut client = disconnected_client().await;
+    let mut client = proxy::disconnected().start().await;
     let modern = with_meta(json!({"level": "info", "uri": "a:b"}));
     let removed = [
         "initialize",

@@ -7,11 +7,6 @@ use testkit::proxy::Client;
 use testkit::raw::{self, Reply};
 use testkit::upstream::{self, Call, Upstream};
 
-/// A proxy whose only upstream refuses connections, for tests of the client's side.
-fn disconnected_proxy() -> proxy::Builder {
-    proxy::new().upstream("down", "http://127.0.0.1:1/mcp")
-}
-
 /// Never responds to a call.
 async fn never_respond(_: Call) -> Vec<u8> {
     std::future::pending().await
@@ -172,7 +167,7 @@ async fn silent_client_causes_no_upstream_connection() {
 
 #[tokio::test]
 async fn requests_sent_before_stdin_closes_are_answered() {
-    let mut client = disconnected_proxy().start().await;
+    let mut client = proxy::disconnected().start().await;
     let initialize = testkit::http::initialize();
     let lines = format!("{initialize}\n{}\n{}", ping(2), ping(3));
     client.send_bytes(lines.as_bytes()).await;

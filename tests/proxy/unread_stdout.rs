@@ -10,11 +10,6 @@ use testkit::{proxy, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
-/// A proxy whose only upstream refuses connections, for tests of the client's side.
-fn disconnected_proxy() -> proxy::Builder {
-    proxy::new().upstream("down", "http://127.0.0.1:1/mcp")
-}
-
 fn ping(id: u64) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "method": "ping"})
 }
@@ -137,7 +132,7 @@ async fn closed_stdout_socket_ends_the_process() {
         let (client_end, proxy_end) = std::os::unix::net::UnixStream::pair().unwrap();
         client_end.set_nonblocking(true).unwrap();
         let mut stdout = tokio::net::UnixStream::from_std(client_end).unwrap();
-        let builder = disconnected_proxy();
+        let builder = proxy::disconnected();
         let mut command = builder.command();
         command.stdin(Stdio::piped());
         command.stdout(std::os::fd::OwnedFd::from(proxy_end));
@@ -179,7 +174,7 @@ async fn send_until_blocked(stdin: &mut ChildStdin) {
 #[cfg(unix)]
 #[tokio::test]
 async fn signal_ends_the_process_of_a_client_that_only_writes() {
-    let builder = disconnected_proxy();
+    let builder = proxy::disconnected();
     let (mut child, _stdout) = start_unread(&builder);
     let mut stdin = child.stdin.take().unwrap();
     send_until_blocked(&mut stdin).await;
@@ -192,7 +187,7 @@ async fn signal_ends_the_process_of_a_client_that_only_writes() {
 
 #[tokio::test]
 async fn client_that_only_writes_does_not_keep_the_process_alive() {
-    let builder = disconnected_proxy();
+    let builder = proxy::disconnected();
     let (mut child, _stdout) = start_unread(&builder);
     let mut stdin = child.stdin.take().unwrap();
     send_until_blocked(&mut stdin).await;

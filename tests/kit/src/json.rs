@@ -14,6 +14,11 @@ pub fn text_of(response: &Value) -> &str {
         .unwrap_or_else(|| panic!("no text in {response}"))
 }
 
+/// Returns the line of a request with this `id` and these `params`, both JSON.
+pub fn request_line(id: &str, method: &str, params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
+}
+
 /// Returns a response to `request` with this result.
 pub fn answer(request: &Request, result: &Value) -> String {
     let id: Value = serde_json::from_slice(&request.id_bytes().unwrap()).unwrap();

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::catalog::count;
 use testkit::json::{answer, text_of};
 use testkit::raw::Reply;
 use testkit::upstream::Kind;
@@ -30,7 +29,7 @@ async fn all_pages_of_all_listings_are_merged(kind: Kind) {
         let names = client.tool_names().await;
         assert_eq!(names[..7], NAMES, "{page_size} a page");
         assert_eq!(names[7..], ["x", "y"]);
-        let pages = count(&server.raw.requests(), "tools/list");
+        let pages = server.requests_of("tools/list").len();
         assert_eq!(pages, NAMES.len().div_ceil(page_size));
         let response = client.call("a", json!({})).await;
         assert_eq!(text_of(&response), "a {}");
@@ -43,7 +42,7 @@ async fn listing_with_a_repeated_cursor_ends(kind: Kind) {
     let mut client = proxy::new().upstream("a", &server).start().await;
 
     assert_eq!(client.tool_names().await, ["t"]);
-    let pages = count(&server.raw.requests(), "tools/list");
+    let pages = server.requests_of("tools/list").len();
     assert!(pages <= 3, "{pages} pages");
 }
 
@@ -85,7 +84,7 @@ async fn upstream_without_tools_is_connected() {
 
     assert_eq!(client.tool_names().await, ["good"]);
     client.wait_for_stderr("tools=0 name=a").await;
-    assert_eq!(count(&bare.raw.requests(), "initialize"), 1);
+    assert_eq!(bare.requests_of("initialize").len(), 1);
 }
 
 #[tokio::test]

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::offers::{
-    CAPABILITIES, LISTS, exchange, list_items, requests_of, result_line, with_empty_lists,
-};
+use crate::offers::{CAPABILITIES, LISTS, list_items, result_line, with_empty_lists};
 use testkit::proxy::{self, Client};
 use testkit::raw::{Reply, event};
 use testkit::upstream::Kind;
@@ -66,13 +64,15 @@ async fn prompt_get_after_list_change_lists_prompts_again(kind: Kind) {
     server.set_offers("prompts", [r#"{"name":"new"}"#]);
     server.notify(PROMPTS, "{}").await;
     client.notification(PROMPTS).await;
-    let answer = exchange(&mut client, "prompts/get", r#"{"name":"new"}"#).await;
+    let answer = client
+        .exchange_request("prompts/get", r#"{"name":"new"}"#)
+        .await;
     assert_eq!(answer, result_line(r#""prompts/get""#, PROMPT_RESULT));
     let old_prompt = client
         .request_in_era("prompts/get", json!({"name": "old"}))
         .await;
     assert_eq!(old_prompt["error"]["code"], -32602);
-    assert_eq!(requests_of(&server, "prompts/list").len(), 2);
+    assert_eq!(server.requests_of("prompts/list").len(), 2);
 }
 
 async fn read_after_list_change_goes_to_the_current_owner(kind: Kind) {
@@ -87,14 +87,18 @@ async fn read_after_list_change_goes_to_the_current_owner(kind: Kind) {
         let proxy = proxy::new().upstream("a", &first).upstream("b", &second);
         let mut client = proxy.start().await;
         client.initialize().await;
-        exchange(&mut client, "resources/read", r#"{"uri":"x://1"}"#).await;
+        client
+            .exchange_request("resources/read", r#"{"uri":"x://1"}"#)
+            .await;
 
         first.set_offers(member, []);
         second.set_offers(member, [definition]);
         second.notify(RESOURCES, "{}").await;
         client.notification(RESOURCES).await;
-        exchange(&mut client, "resources/read", r#"{"uri":"x://1"}"#).await;
-        let reads = [&first, &second].map(|server| requests_of(server, "resources/read").len());
+        client
+            .exchange_request("resources/read", r#"{"uri":"x://1"}"#)
+            .await;
+        let reads = [&first, &second].map(|server| server.requests_of("resources/read").len());
         assert_eq!(reads, [1, 1], "{member}");
     }
 }
@@ -124,7 +128,9 @@ async fn list_change_during_a_listing_invalidates_its_result() {
     sender.send(answer).await.unwrap();
     assert_eq!(client.response(id).await["result"], old);
 
-    let answer = exchange(&mut client, "prompts/get", r#"{"name":"new"}"#).await;
+    let answer = client
+        .exchange_request("prompts/get", r#"{"name":"new"}"#)
+        .await;
     assert_eq!(answer, result_line(r#""prompts/get""#, PROMPT_RESULT));
 }
 

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::offers::{
-    error_response, exchange, request_line, requests_of, result_line, with_empty_lists,
-};
+use crate::offers::{error_response, result_line, with_empty_lists};
+use testkit::json::request_line;
 use testkit::proxy::{self, Client};
 use testkit::raw::Reply;
 use testkit::upstream::{self, Builder, Kind, Upstream};
@@ -100,7 +99,7 @@ async fn completion_reaches_its_owner_with_only_the_name_changed(kind: Kind) {
     for (sent, received) in references {
         for (client_is_modern, meta) in [(false, ""), (true, meta.as_str())] {
             let case = format!("{received}, modern client: {client_is_modern}");
-            let answer = exchange(&mut client, METHOD, &params(meta, sent)).await;
+            let answer = client.exchange_request(METHOD, &params(meta, sent)).await;
             let result = match (client_is_modern, kind) {
                 (true, Kind::Legacy | Kind::HttpSse) => {
                     format!(r#"{{"resultType":"complete",{}"#, &UNUSUAL_RESULT[1..])
@@ -112,7 +111,7 @@ async fn completion_reaches_its_owner_with_only_the_name_changed(kind: Kind) {
                 result_line(&format!(r#""{METHOD}""#), &result),
                 "{case}"
             );
-            let request = requests_of(&second, METHOD).pop().unwrap();
+            let request = second.requests_of(METHOD).pop().unwrap();
             let forwarded = String::from_utf8(request.params_bytes().unwrap()).unwrap();
             match (client_is_modern, kind) {
                 (true, Kind::Modern) => assert_eq!(forwarded, params(meta, received), "{case}"),
@@ -134,8 +133,8 @@ async fn completion_reaches_its_owner_with_only_the_name_changed(kind: Kind) {
             }
         }
     }
-    assert_eq!(requests_of(&second, METHOD).len(), 2 * references.len());
-    assert_eq!(requests_of(&first, METHOD).len(), 0);
+    assert_eq!(second.requests_of(METHOD).len(), 2 * references.len());
+    assert_eq!(first.requests_of(METHOD).len(), 0);
 }
 
 #[tokio::test]
@@ -147,12 +146,12 @@ async fn completion_has_a_method_header_but_no_name_header() {
         json!({"type": "ref/resource", "uri": "logs://{day}"}),
     ] {
         let params = json!({"ref": reference}).to_string();
-        let answer = exchange(&mut client, METHOD, &params).await;
+        let answer = client.exchange_request(METHOD, &params).await;
         assert_eq!(
             answer,
             result_line(&format!(r#""{METHOD}""#), UNUSUAL_RESULT)
         );
-        let request = requests_of(&server, METHOD).pop().unwrap();
+        let request = server.requests_of(METHOD).pop().unwrap();
         assert_eq!(request.header("mcp-method"), Some(METHOD));
         assert_eq!(request.header("mcp-name"), None);
     }
@@ -160,10 +159,11 @@ async fn completion_has_a_method_header_but_no_name_header() {
 
 /// Sends a request that the proxy rejects without forwarding, and returns the error message.
 async fn rejection(client: &mut Client, server: &Upstream, params: &str) -> String {
-    let before = requests_of(server, METHOD).len();
-    let answer: Value = serde_json::from_str(&exchange(client, METHOD, params).await).unwrap();
+    let before = server.requests_of(METHOD).len();
+    let answer: Value =
+        serde_json::from_str(&client.exchange_request(METHOD, params).await).unwrap();
     assert_eq!(answer["error"]["code"], -32602, "{params}: {answer}");
-    assert_eq!(requests_of(server, METHOD).len(), before, "{params}");
+    assert_eq!(server.requests_of(METHOD).len(), before, "{params}");
     answer["error"]["message"].as_str().unwrap().to_owned()
 }
 
@@ -224,7 +224,7 @@ async fn completion_of_a_filtered_item_is_rejected(kind: Kind) {
     }
     let open = json!({"type": "ref/resource", "uri": "db://{table}"});
     let params = json!({"ref": open}).to_string();
-    let answer = exchange(&mut client, METHOD, &params).await;
+    let answer = client.exchange_request(METHOD, &params).await;
     assert_eq!(
         answer,
         result_line(&format!(r#""{METHOD}""#), UNUSUAL_RESULT)
@@ -238,7 +238,7 @@ async fn upstream_error_is_forwarded_unchanged(kind: Kind) {
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let params = r#"{"ref":{"type":"ref/prompt","name":"ask"}}"#;
-    let answer = exchange(&mut client, METHOD, params).await;
+    let answer = client.exchange_request(METHOD, params).await;
     let expected = format!(r#"{{"jsonrpc":"2.0","id":"{METHOD}","error":{error}}}"#);
     assert_eq!(answer, expected);
 }
@@ -252,12 +252,12 @@ async fn completion_is_retried_when_its_response_breaks_off(kind: Kind) {
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let params = r#"{"ref":{"type":"ref/prompt","name":"ask"}}"#;
-    let answer = exchange(&mut client, METHOD, params).await;
+    let answer = client.exchange_request(METHOD, params).await;
     assert_eq!(
         answer,
         result_line(&format!(r#""{METHOD}""#), UNUSUAL_RESULT)
     );
-    assert_eq!(requests_of(&server, METHOD).len(), 2);
+    assert_eq!(server.requests_of(METHOD).len(), 2);
 }
 
 #[tokio::test]

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::offers::{
-    LISTS, error_response, exchange, list_items, requests_of, result_line, with_empty_lists,
-};
+use crate::offers::{LISTS, error_response, list_items, result_line, with_empty_lists};
 use testkit::proxy::{self, Client};
 use testkit::upstream::{self, Builder, Kind, Upstream};
 
@@ -59,9 +57,9 @@ async fn is_forwarded(
     method: &str,
     params: &Value,
 ) -> bool {
-    let before = requests_of(server, method).len();
-    let answer = exchange(client, method, &params.to_string()).await;
-    let is_forwarded = requests_of(server, method).len() > before;
+    let before = server.requests_of(method).len();
+    let answer = client.exchange_request(method, &params.to_string()).await;
+    let is_forwarded = server.requests_of(method).len() > before;
     match is_forwarded {
         true => assert_eq!(answer, result_line(&format!(r#""{method}""#), RESULT)),
         false => {
@@ -112,7 +110,7 @@ async fn filtered_prompt_causes_no_name_collision(kind: Kind) {
     for name in ["a__ask", "b__ask"] {
         assert!(!is_forwarded(&mut client, &second, "prompts/get", &ask(name)).await);
     }
-    assert_eq!(requests_of(&hiding, "prompts/get").len(), 0);
+    assert_eq!(hiding.requests_of("prompts/get").len(), 0);
 }
 
 async fn resources_and_templates_are_filtered_by_uri_and_by_name(kind: Kind) {
@@ -227,7 +225,7 @@ async fn resource_filtered_at_one_upstream_is_read_from_the_next(kind: Kind) {
     for uri in ["x://1", "logs://1", "y://1"] {
         assert!(is_read(&mut client, &second, uri).await, "{uri}");
     }
-    assert_eq!(requests_of(&hiding, "resources/read").len(), 0);
+    assert_eq!(hiding.requests_of("resources/read").len(), 0);
     assert!(is_read(&mut client, &hiding, "logs://2").await);
 }
 

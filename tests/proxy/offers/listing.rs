@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use crate::offers::{
-    CAPABILITIES, LISTS, error_response, exchange, list_items, requests_of, with_empty_lists,
-};
+use crate::offers::{CAPABILITIES, LISTS, error_response, list_items, with_empty_lists};
 use testkit::raw::Reply;
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream, within};
@@ -47,7 +45,7 @@ async fn all_pages_of_all_upstreams_are_listed_in_order_unchanged() {
         for round in 1..=2 {
             assert_eq!(list_items(&mut client, list).await, expected, "{method}");
             for server in &servers {
-                assert_eq!(requests_of(server, method).len(), round * 3, "{method}");
+                assert_eq!(server.requests_of(method).len(), round * 3, "{method}");
             }
         }
     }
@@ -60,7 +58,7 @@ async fn modern_listing_result_has_ttl_and_cache_scope(kind: Kind) {
         let server = server.start().await;
         let mut client = proxy::new().upstream("a", &server).start().await;
         let params = proxy::with_meta(json!({})).to_string();
-        let answer = exchange(&mut client, method, &params).await;
+        let answer = client.exchange_request(method, &params).await;
         let result = format!(
             r#"{{"resultType":"complete","ttlMs":0,"cacheScope":"private","{member}":[{definition}]}}"#
         );
@@ -174,7 +172,7 @@ async fn upstream_without_the_capability_gets_no_list_request(kind: Kind) {
         let found = list_items(&mut client, list).await;
         assert_eq!(found, format!("[{definition}]"));
         for server in undeclared {
-            assert_eq!(requests_of(&server, method).len(), 0, "{method}");
+            assert_eq!(server.requests_of(method).len(), 0, "{method}");
         }
     }
 }
@@ -184,7 +182,7 @@ async fn unknown_list_method_counts_as_an_empty_listing(kind: Kind) {
         let server = kind.server().capabilities(CAPABILITIES).start().await;
         let mut client = proxy::before(&server).await;
         assert_eq!(list_items(&mut client, list).await, "[]");
-        assert_eq!(requests_of(&server, method).len(), 1, "{method}");
+        assert_eq!(server.requests_of(method).len(), 1, "{method}");
         let stderr = client.stderr();
         assert!(!stderr.contains("leaving out"), "{stderr}");
     }
@@ -203,8 +201,8 @@ async fn unknown_cursor_is_rejected() {
         }
         let modern = client.modern(method, json!({"cursor": "x"})).await;
         assert_eq!(modern["error"]["code"], -32602, "{modern}");
-        assert_eq!(requests_of(&server, method).len(), 0);
-        let first_page = exchange(&mut client, method, r#"{"cursor":null}"#).await;
+        assert_eq!(server.requests_of(method).len(), 0);
+        let first_page = client.exchange_request(method, r#"{"cursor":null}"#).await;
         assert!(first_page.contains("result"), "{first_page}");
         assert_eq!(list_items(&mut client, list).await, "[]");
     }

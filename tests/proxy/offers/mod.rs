@@ -13,7 +13,7 @@ mod read_routing;
 
 use testkit::proxy::Client;
 use testkit::raw::Request;
-use testkit::upstream::{Builder, Upstream};
+use testkit::upstream::Builder;
 
 /// The capabilities of a server with tools, prompts and resources that sends list changes.
 const CAPABILITIES: &str =
@@ -39,11 +39,6 @@ fn with_empty_lists(builder: Builder) -> Builder {
         .offers("resourceTemplates", [])
 }
 
-/// The line of a request with this JSON `id` and `params`.
-fn request_line(id: &str, method: &str, params: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
-}
-
 /// The line of a response with this JSON `id` and `result`.
 fn result_line(id: &str, result: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
@@ -55,29 +50,13 @@ fn error_response(request: &Request, error: &str) -> Vec<u8> {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into()
 }
 
-/// Sends a request and returns the line of its response.
-async fn exchange(client: &mut Client, method: &str, params: &str) -> String {
-    let id = format!(r#""{method}""#);
-    let answer = client
-        .exchange(request_line(&id, method, params), &id)
-        .await;
-    String::from_utf8(answer).unwrap()
-}
-
 /// Lists items as a legacy client and returns the JSON array.
 async fn list_items(client: &mut Client, (method, member, _): (&str, &str, &str)) -> String {
-    let answer = exchange(client, method, "{}").await;
+    let answer = client.exchange_request(method, "{}").await;
     let head = format!(r#"{{"jsonrpc":"2.0","id":"{method}","result":{{"{member}":"#);
     let list = answer
         .strip_prefix(&head)
         .and_then(|a| a.strip_suffix("}}"));
     list.unwrap_or_else(|| panic!("not a listing: {answer}"))
         .to_owned()
-}
-
-/// The requests of this method that the server has received.
-fn requests_of(server: &Upstream, method: &str) -> Vec<Request> {
-    let mut requests = server.raw.requests();
-    requests.retain(|request| request.is(method));
-    requests
 }

@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use crate::offers::{
-    LISTS, error_response, exchange, list_items, requests_of, result_line, with_empty_lists,
-};
+use crate::offers::{LISTS, error_response, list_items, result_line, with_empty_lists};
 use testkit::raw::Reply;
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
@@ -44,7 +42,7 @@ async fn only_the_name_of_a_colliding_prompt_is_changed(kind: Kind) {
     let arguments = r#"{"name":"b__ask", "s":"\u00fc\/","n":"1.0" }"#;
     let params = |name: &str| format!(r#"{{ "arguments":{arguments} ,"x":1E2,"name" : {name}"#);
     let get = format!("{}}}", params(r#""b__ask""#));
-    let answer = exchange(&mut client, "prompts/get", &get).await;
+    let answer = client.exchange_request("prompts/get", &get).await;
     assert_eq!(answer, result_line(r#""prompts/get""#, UNUSUAL_RESULT));
     let request = server
         .raw
@@ -60,8 +58,8 @@ async fn only_the_name_of_a_colliding_prompt_is_changed(kind: Kind) {
         _ => assert_eq!(forwarded, format!("{}}}", params(r#""\u0061sk""#))),
     }
     assert_eq!(request.argument_bytes().unwrap(), arguments.as_bytes());
-    assert_eq!(requests_of(&first, "prompts/get").len(), 0);
-    assert_eq!(requests_of(&server, "prompts/get").len(), 1);
+    assert_eq!(first.requests_of("prompts/get").len(), 0);
+    assert_eq!(server.requests_of("prompts/get").len(), 1);
 }
 
 async fn prompt_get_works_before_the_client_lists_prompts(kind: Kind) {
@@ -70,10 +68,10 @@ async fn prompt_get_works_before_the_client_lists_prompts(kind: Kind) {
     let mut client = proxy::before(&server).await;
     let get = r#"{"name":"ask"}"#;
     for _ in 0..2 {
-        let answer = exchange(&mut client, "prompts/get", get).await;
+        let answer = client.exchange_request("prompts/get", get).await;
         assert_eq!(answer, result_line(r#""prompts/get""#, UNUSUAL_RESULT));
     }
-    assert_eq!(requests_of(&server, "prompts/list").len(), 1);
+    assert_eq!(server.requests_of("prompts/list").len(), 1);
 }
 
 async fn unknown_prompt_is_rejected_by_name_and_not_forwarded(kind: Kind) {
@@ -91,10 +89,10 @@ async fn unknown_prompt_is_rejected_by_name_and_not_forwarded(kind: Kind) {
         assert!(message.contains(&format!("`{name}`")), "{message}");
     }
     for params in ["{}", r#"{"name":7}"#, r#"{"name":"ask","name":"ask"}"#] {
-        let rejected = exchange(&mut client, "prompts/get", params).await;
+        let rejected = client.exchange_request("prompts/get", params).await;
         assert!(rejected.contains("-32602"), "{params}: {rejected}");
     }
-    assert_eq!(requests_of(&server, "prompts/get").len(), 0);
+    assert_eq!(server.requests_of("prompts/get").len(), 0);
 }
 
 async fn upstream_error_is_forwarded_unchanged(kind: Kind) {
@@ -103,7 +101,9 @@ async fn upstream_error_is_forwarded_unchanged(kind: Kind) {
     let server = server.answers("prompts/get", move |request| error_response(request, error));
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
-    let answer = exchange(&mut client, "prompts/get", r#"{"name":"ask"}"#).await;
+    let answer = client
+        .exchange_request("prompts/get", r#"{"name":"ask"}"#)
+        .await;
     let expected = format!(r#"{{"jsonrpc":"2.0","id":"prompts/get","error":{error}}}"#);
     assert_eq!(answer, expected);
 }
@@ -122,9 +122,9 @@ async fn modern_upstream_gets_its_own_prompt_name_in_the_headers() {
     let names: Vec<serde_json::Value> = serde_json::from_str(&names).unwrap();
     for (index, header) in [(2, "ask"), (3, "=?base64?ZnLDpGdl?=")] {
         let params = json!({"name": names[index]["name"]}).to_string();
-        let answer = exchange(&mut client, "prompts/get", &params).await;
+        let answer = client.exchange_request("prompts/get", &params).await;
         assert_eq!(answer, result_line(r#""prompts/get""#, UNUSUAL_RESULT));
-        let request = requests_of(&server, "prompts/get").pop().unwrap();
+        let request = server.requests_of("prompts/get").pop().unwrap();
         assert_eq!(request.header("mcp-method"), Some("prompts/get"));
         assert_eq!(request.header("mcp-name"), Some(header));
     }
@@ -148,9 +148,9 @@ async fn get_and_read_are_retried_when_the_response_breaks_off(kind: Kind) {
         ("prompts/get", r#"{"name":"ask"}"#),
         ("resources/read", r#"{"uri":"x://1"}"#),
     ] {
-        let answer = exchange(&mut client, method, params).await;
+        let answer = client.exchange_request(method, params).await;
         let expected = result_line(&format!(r#""{method}""#), UNUSUAL_RESULT);
         assert_eq!(answer, expected);
-        assert_eq!(requests_of(&server, method).len(), 2, "{method}");
+        assert_eq!(server.requests_of(method).len(), 2, "{method}");
     }
 }

@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::offers::{
-    error_response, exchange, request_line, requests_of, result_line, with_empty_lists,
-};
+use crate::offers::{error_response, result_line, with_empty_lists};
+use testkit::json::request_line;
 use testkit::raw::Reply;
 use testkit::upstream::Kind;
 use testkit::{proxy, upstream};
@@ -21,9 +20,9 @@ async fn read_is_forwarded_unchanged_in_both_directions(kind: Kind) {
     let server = with_empty_lists(kind.server()).offers("resources", [r#"{"uri":"x://1"}"#]);
     let server = server.result("resources/read", result).start().await;
     let mut client = proxy::before(&server).await;
-    let answer = exchange(&mut client, "resources/read", params).await;
+    let answer = client.exchange_request("resources/read", params).await;
     assert_eq!(answer, result_line(r#""resources/read""#, result));
-    let request = requests_of(&server, "resources/read").remove(0);
+    let request = server.requests_of("resources/read").remove(0);
     let forwarded = String::from_utf8(request.params_bytes().unwrap()).unwrap();
     match kind {
         Kind::Modern => assert!(forwarded.ends_with(&params[1..]), "{forwarded}"),
@@ -50,7 +49,7 @@ async fn modern_upstream_gets_the_uri_in_the_headers() {
             .request_in_era("resources/read", json!({"uri": uri}))
             .await;
         assert_eq!(answer["result"]["contents"], json!([]), "{answer}");
-        let request = requests_of(&server, "resources/read").pop().unwrap();
+        let request = server.requests_of("resources/read").pop().unwrap();
         assert_eq!(request.header("mcp-method"), Some("resources/read"));
         assert_eq!(request.header("mcp-name"), Some(header));
     }
@@ -75,9 +74,13 @@ async fn modern_client_gets_results_and_errors_of_its_era(kind: Kind) {
         ),
     };
     let read = |uri: &str| proxy::with_meta(json!({"uri": uri})).to_string();
-    let answer = exchange(&mut client, "resources/read", &read("x://1")).await;
+    let answer = client
+        .exchange_request("resources/read", &read("x://1"))
+        .await;
     assert_eq!(answer, result_line(r#""resources/read""#, found));
-    let answer = exchange(&mut client, "resources/read", &read("x://2")).await;
+    let answer = client
+        .exchange_request("resources/read", &read("x://2"))
+        .await;
     let error = format!(r#"{{"message":"none", "code":{missing}}}"#);
     let expected = format!(r#"{{"jsonrpc":"2.0","id":"resources/read","error":{error}}}"#);
     assert_eq!(answer, expected);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::offers::{error_response, exchange, requests_of, result_line, with_empty_lists};
+use crate::offers::{error_response, result_line, with_empty_lists};
 use testkit::proxy::{self, Client};
 use testkit::upstream::{self, Builder, Kind, Upstream};
 
@@ -44,7 +44,7 @@ async fn legacy_client_of(servers: &[&Upstream]) -> Client {
 
 async fn read(client: &mut Client, uri: &str) -> String {
     let params = json!({"uri": uri}).to_string();
-    exchange(client, "resources/read", &params).await
+    client.exchange_request("resources/read", &params).await
 }
 
 /// The response with the contents of the server `name`.
@@ -54,7 +54,7 @@ fn contents_line(name: &str) -> String {
 
 /// The number of reads that each server has received.
 fn reads(servers: &[&Upstream]) -> Vec<usize> {
-    let count = |server: &&Upstream| requests_of(server, "resources/read").len();
+    let count = |server: &&Upstream| server.requests_of("resources/read").len();
     servers.iter().map(count).collect()
 }
 
@@ -157,5 +157,5 @@ async fn read_without_any_resource_upstream_is_rejected_by_uri(kind: Kind) {
     assert_eq!(rejected["error"]["code"], -32602);
     let message = rejected["error"]["message"].as_str().unwrap();
     assert!(message.contains("`x://ü`"), "{message}");
-    assert_eq!(requests_of(&server, "resources/read").len(), 0);
+    assert_eq!(server.requests_of("resources/read").len(), 0);
 }

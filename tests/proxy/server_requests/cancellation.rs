@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::server_requests::helpers::{
     ACCEPTED, FORM, STREAM_KINDS, StreamKind, ask_params, barrier, legacy_client, legacy_client_of,
-    raw_id, request_line, requesting_server, value,
+    raw_id, requesting_server, value,
 };
-use testkit::json::bytes_of;
+use testkit::json::{bytes_of, request_line};
 use testkit::proxy::{self, call_line};
 use testkit::raw::{Reply, event};
 use testkit::upstream::{self, ServerStream};

@@ -124,11 +124,6 @@ pub(crate) fn value(line: &[u8]) -> Value {
     serde_json::from_slice(line).unwrap()
 }
 
-/// Writes a server request with this id.
-pub(crate) fn request_line(id: &str, method: &str, params: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
-}
-
 /// Returns the id of a line as written.
 pub(crate) fn raw_id(line: &[u8]) -> String {
     bytes_of(line, &["id"]).to_owned()

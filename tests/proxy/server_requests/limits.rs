@@ -4,12 +4,11 @@ use serde_json::{Value, json};
 
 use crate::server_requests::helpers::{
     ACCEPTED, FORM, SAMPLE, StreamKind, ask_params, barrier, legacy_client, legacy_client_of,
-    modern_client_of, parse_input_required, raw_id, request_line, requesting_server, retry_params,
-    text, value,
+    modern_client_of, parse_input_required, raw_id, requesting_server, retry_params, text, value,
 };
 use crate::server_requests::request_state::server_with_one_elicitation;
 use crate::server_requests::suspension::{accept_all, suspend_call};
-use testkit::json::text_of;
+use testkit::json::{request_line, text_of};
 use testkit::proxy;
 use testkit::raw::Request;
 use testkit::upstream;

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::server_requests::helpers::{
     FORM, METHODS, SAMPLE, StreamKind, all_capabilities, ask_params, barrier, legacy_client,
-    modern_client, modern_client_of, parse_input_required, raw_id, request_line, requesting_server,
-    retry_params, value,
+    modern_client, modern_client_of, parse_input_required, raw_id, requesting_server, retry_params,
+    value,
 };
 use testkit::gate::Gate;
-use testkit::json::text_of;
+use testkit::json::{request_line, text_of};
 use testkit::proxy;
 use testkit::upstream::{self, Upstream};
 

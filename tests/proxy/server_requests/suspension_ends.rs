@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use crate::server_requests::helpers::{
     FORM, METHODS, SAMPLE, STREAM_KINDS, all_capabilities, barrier, modern_client,
-    modern_client_of, parse_input_required, request_line, retry_params, value,
+    modern_client_of, parse_input_required, retry_params, value,
 };
 use crate::server_requests::request_state::server_with_one_elicitation;
 use crate::server_requests::suspension::{accept_all, suspend_call};
 use testkit::gate::Gate;
+use testkit::json::request_line;
 use testkit::proxy;
 use testkit::raw::Request;
 use testkit::upstream;

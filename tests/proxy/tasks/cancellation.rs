@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::tasks::server::{self, Statuses};
-use crate::tasks::{params_of, requests_of, task_id};
+use crate::tasks::{params_of, task_id};
 use testkit::proxy;
 use testkit::raw::Reply;
 use testkit::upstream::{Builder, Kind, Upstream};
@@ -26,7 +26,7 @@ fn working(kind: Kind) -> Builder {
 async fn assert_cancelled_by_task(server: &Upstream) {
     let cancel = server.wait_for_request("tasks/cancel").await;
     assert_eq!(params_of(&cancel), task_id("t"));
-    assert_eq!(requests_of(server, "notifications/cancelled").len(), 0);
+    assert_eq!(server.requests_of("notifications/cancelled").len(), 0);
 }
 
 async fn cancelled_call_cancels_its_task_and_gets_no_response(kind: Kind) {
@@ -40,14 +40,14 @@ async fn cancelled_call_cancels_its_task_and_gets_no_response(kind: Kind) {
     let before = client.received().len();
     client.cancel(id).await;
     assert_cancelled_by_task(&server).await;
-    let polls = requests_of(&server, "tasks/get").len();
+    let polls = server.requests_of("tasks/get").len();
     // The connection stays, and the proxy no longer polls the task.
     let answer = client.request_in_era("ping", json!({})).await;
     assert!(answer["result"].is_object(), "{answer}");
     assert_eq!(client.received().len(), before + 1);
     assert!(client.close().await.success());
-    assert!(requests_of(&server, "tasks/get").len() <= polls + 1);
-    assert_eq!(requests_of(&server, "tasks/cancel").len(), 1);
+    assert!(server.requests_of("tasks/get").len() <= polls + 1);
+    assert_eq!(server.requests_of("tasks/cancel").len(), 1);
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn disconnect_of_a_client_cancels_its_tasks(kind: Kind) {
     server.wait_for_request("tasks/get").await;
     assert!(client.close().await.success());
     assert_cancelled_by_task(&server).await;
-    assert_eq!(requests_of(&server, "tasks/cancel").len(), 1);
+    assert_eq!(server.requests_of("tasks/cancel").len(), 1);
 }
 
 #[tokio::test]
@@ -105,6 +105,6 @@ async fn server_without_task_cancellation_gets_no_cancel_request() {
         .wait_for_stderr("the server cannot cancel tasks")
         .await;
     assert!(client.close().await.success());
-    assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
-    assert_eq!(requests_of(&server, "notifications/cancelled").len(), 0);
+    assert_eq!(server.requests_of("tasks/cancel").len(), 0);
+    assert_eq!(server.requests_of("notifications/cancelled").len(), 0);
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::tasks::server::{
     self, MISSING_CAPABILITY, RESULT, Statuses, error_to, modern_task, task,
 };
-use crate::tasks::{exchange, exchange_json, meta, requests_of, result_line};
+use crate::tasks::{exchange_json, meta, result_line};
 use testkit::{proxy, upstream};
 
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn legacy_task_requests_reach_the_owner_byte_for_byte() {
     let mut client = proxy.start().await;
     client.initialize().await;
     let call = r#"{ "task": {"ttl":6.0e4} ,"name":"b__run","arguments":{"n":1.0}}"#;
-    let created = exchange(&mut client, "tools/call", call).await;
+    let created = client.exchange_request("tools/call", call).await;
     let expected = format!(r#"{{"task":{} ,"x":1.0}}"#, task(r"\u0074-1", "working"));
     assert_eq!(created, result_line("tools/call", &expected));
     let sent = owner.calls().remove(0);
@@ -29,13 +29,13 @@ async fn legacy_task_requests_reach_the_owner_byte_for_byte() {
         ("tasks/cancel", task(r"\u0074-1", "cancelled")),
     ] {
         let params = r#"{"x":[ 1.0],"taskId" : "\u0074-1" }"#;
-        let answer = exchange(&mut client, method, params).await;
+        let answer = client.exchange_request(method, params).await;
         assert_eq!(answer, result_line(method, &result));
         assert_eq!(
-            requests_of(&owner, method)[0].params_bytes().unwrap(),
+            owner.requests_of(method)[0].params_bytes().unwrap(),
             params.as_bytes()
         );
-        assert_eq!(requests_of(&other, method).len(), 0);
+        assert_eq!(other.requests_of(method).len(), 0);
     }
 }
 
@@ -48,7 +48,7 @@ async fn modern_task_requests_reach_the_owner_byte_for_byte() {
     let mut client = proxy.start().await;
     let meta = meta(true);
     let call = format!(r#"{{"name":"b__run",{meta}}}"#);
-    let created = exchange(&mut client, "tools/call", &call).await;
+    let created = client.exchange_request("tools/call", &call).await;
     let expected = modern_task("task", "täsk 1", "working");
     assert_eq!(created, result_line("tools/call", &expected));
     assert_eq!(owner.calls().len(), 1);
@@ -60,11 +60,11 @@ async fn modern_task_requests_reach_the_owner_byte_for_byte() {
     ] {
         // The server rejects a request whose `Mcp-Name` is not the id.
         let params = format!(r#"{{"x":[ 1.0],"taskId" : "täsk 1",{meta} }}"#);
-        let answer = exchange(&mut client, method, &params).await;
+        let answer = client.exchange_request(method, &params).await;
         assert_eq!(answer, result_line(method, &result));
-        let sent = requests_of(&owner, method).remove(0);
+        let sent = owner.requests_of(method).remove(0);
         assert_eq!(sent.params_bytes().unwrap(), params.as_bytes());
-        assert_eq!(requests_of(&other, method).len(), 0);
+        assert_eq!(other.requests_of(method).len(), 0);
     }
 }
 
@@ -92,10 +92,10 @@ async fn unknown_task_is_requested_in_order_until_a_server_has_it() {
             let answer = exchange_json(&mut client, "tasks/get", &params("b-1")).await;
             assert_eq!(answer["result"]["taskId"], "b-1", "{answer}");
             // The proxy records the owner at the first response.
-            assert_eq!(requests_of(&first, "tasks/get").len(), 1);
-            assert_eq!(requests_of(&second, "tasks/get").len(), round);
+            assert_eq!(first.requests_of("tasks/get").len(), 1);
+            assert_eq!(second.requests_of("tasks/get").len(), round);
         }
-        assert_eq!(requests_of(&third, "tasks/get").len(), 0);
+        assert_eq!(third.requests_of("tasks/get").len(), 0);
         let answer = exchange_json(&mut client, "tasks/cancel", &params("unknown")).await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
         let text = answer["error"]["message"].as_str().unwrap();
@@ -104,12 +104,12 @@ async fn unknown_task_is_requested_in_order_until_a_server_has_it() {
         for name in ["a", "b", "c"] {
             assert_eq!(refused[name]["message"], "no such task", "{answer}");
         }
-        assert_eq!(requests_of(&plain, "tasks/cancel").len(), 0);
+        assert_eq!(plain.requests_of("tasks/cancel").len(), 0);
         if is_modern {
             // The owner is unknown, and an update may have an effect at another server.
             let answer = exchange_json(&mut client, "tasks/update", &params("unknown")).await;
             assert_eq!(answer["error"]["code"], -32602, "{answer}");
-            assert_eq!(requests_of(&first, "tasks/update").len(), 0);
+            assert_eq!(first.requests_of("tasks/update").len(), 0);
         }
     }
 }
@@ -123,7 +123,9 @@ async fn unknown_task_error_of_the_only_task_server_passes() {
     let proxy = proxy::new().upstream("p", &plain).upstream("a", &server);
     let mut client = proxy.start().await;
     client.initialize().await;
-    let answer = exchange(&mut client, "tasks/result", r#"{"taskId":"b"}"#).await;
+    let answer = client
+        .exchange_request("tasks/result", r#"{"taskId":"b"}"#)
+        .await;
     let error = r#"{"code":-32602,"message":"no such task", "z":1.0}"#;
     let expected = format!(r#"{{"jsonrpc":"2.0","id":"tasks/result","error":{error}}}"#);
     assert_eq!(answer, expected);
@@ -139,11 +141,11 @@ async fn task_request_reaches_no_server_of_the_other_era() {
     client.initialize().await;
     let answer = exchange_json(&mut client, "tasks/get", r#"{"taskId":"m"}"#).await;
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
-    assert_eq!(requests_of(&modern, "tasks/get").len(), 0);
+    assert_eq!(modern.requests_of("tasks/get").len(), 0);
     let params = format!(r#"{{"taskId":"l",{}}}"#, meta(true));
     let answer = exchange_json(&mut client, "tasks/get", &params).await;
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
-    assert_eq!(requests_of(&legacy, "tasks/get").len(), 1);
+    assert_eq!(legacy.requests_of("tasks/get").len(), 1);
     // Methods that exist in one era only.
     for (method, params) in [
         ("tasks/result", &params[..]),
@@ -153,7 +155,7 @@ async fn task_request_reaches_no_server_of_the_other_era() {
         let answer = exchange_json(&mut client, method, params).await;
         assert_eq!(answer["error"]["code"], -32601, "{answer}");
         assert_eq!(
-            requests_of(&legacy, method).len() + requests_of(&modern, method).len(),
+            legacy.requests_of(method).len() + modern.requests_of(method).len(),
             0
         );
     }
@@ -169,7 +171,7 @@ async fn request_without_exactly_one_task_id_is_rejected() {
         let answer = exchange_json(&mut client, "tasks/cancel", params).await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
     }
-    assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
+    assert_eq!(server.requests_of("tasks/cancel").len(), 0);
 }
 
 #[tokio::test]
@@ -190,7 +192,7 @@ async fn capability_error_reaches_a_client_that_declares_tasks() {
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let call = format!(r#"{{"name":"run",{}}}"#, meta(true));
-    let answer = exchange(&mut client, "tools/call", &call).await;
+    let answer = client.exchange_request("tools/call", &call).await;
     assert!(answer.contains(MISSING_CAPABILITY), "{answer}");
     assert_eq!(server.calls().len(), 1);
 }
@@ -203,7 +205,7 @@ async fn task_notifications_reach_the_legacy_client_that_owns_it() {
     let mut client = proxy::before(&server).await;
     client.tools().await;
     let call = r#"{"name":"run","task":{}}"#;
-    exchange(&mut client, "tools/call", call).await;
+    client.exchange_request("tools/call", call).await;
     server
         .notify(
             "notifications/tasks/status",

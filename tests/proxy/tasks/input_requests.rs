@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::tasks::server::{self, RESULT, Statuses, declares_tasks};
-use crate::tasks::{line, params_of, requests_of, result_line, task_id};
-use testkit::json::bytes_of;
+use crate::tasks::{params_of, result_line, task_id};
+use testkit::json::{bytes_of, request_line};
 use testkit::proxy::{self, Client};
 use testkit::raw::{Reply, Request};
 use testkit::upstream::{Builder, Upstream};
@@ -47,7 +47,7 @@ async fn start_and_call(server: &Upstream) -> Client {
     let mut client = proxy::new().upstream("a", server).start().await;
     let capabilities = json!({"elicitation": {}, "sampling": {}});
     client.initialize_with(capabilities).await;
-    let call = line(r#""tools/call""#, "tools/call", r#"{"name":"run"}"#);
+    let call = request_line(r#""tools/call""#, "tools/call", r#"{"name":"run"}"#);
     client.send_line(call).await;
     client
 }
@@ -60,7 +60,7 @@ async fn response_line(client: &mut Client) -> String {
 
 /// The bytes of `inputResponses` in each `tasks/update` so far.
 fn updates(server: &Upstream) -> Vec<String> {
-    let updates = requests_of(server, "tasks/update");
+    let updates = server.requests_of("tasks/update");
     let responses = |update: &Request| {
         assert_eq!(update.json()["params"]["taskId"], "t");
         assert!(declares_tasks(update), "{}", update.text());
@@ -85,7 +85,7 @@ async fn response_to_an_input_request_reaches_the_task() {
     let expected = format!(r#"{{"\u006bey /1":{response}}}"#);
     assert_eq!(updates(&server), [expected]);
     client.close().await;
-    assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
+    assert_eq!(server.requests_of("tasks/cancel").len(), 0);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::tasks::server::{self, RESULT, Statuses, error_to, task, tool};
-use crate::tasks::{exchange, exchange_json, meta, params_of, requests_of, result_line, task_id};
+use crate::tasks::{exchange_json, meta, params_of, result_line, task_id};
 use testkit::proxy::{self, with_meta};
 use testkit::upstream::{self, Builder};
 use testkit::verbatim::ERAS;
@@ -45,7 +45,9 @@ async fn call_gets_the_result_of_its_task() {
             if client_era == Era::Legacy {
                 client.initialize().await;
             }
-            let answer = exchange(&mut client, "tools/call", &call(client_era, "run")).await;
+            let answer = client
+                .exchange_request("tools/call", &call(client_era, "run"))
+                .await;
             assert_eq!(
                 answer,
                 result_line("tools/call", &in_era(client_era, RESULT))
@@ -56,9 +58,9 @@ async fn call_gets_the_result_of_its_task() {
                 "{sent}"
             );
             assert_eq!(server.calls().len(), 1);
-            let polls = requests_of(&server, "tasks/get");
+            let polls = server.requests_of("tasks/get");
             assert_eq!(polls.len(), 4);
-            for poll in polls.iter().chain(&requests_of(&server, "tasks/result")) {
+            for poll in polls.iter().chain(&server.requests_of("tasks/result")) {
                 assert_eq!(params_of(poll), task_id("t\n"));
                 assert!(
                     !poll.text().contains("modelcontextprotocol"),
@@ -66,9 +68,9 @@ async fn call_gets_the_result_of_its_task() {
                     poll.text()
                 );
             }
-            assert_eq!(requests_of(&server, "tasks/result").len(), 1);
+            assert_eq!(server.requests_of("tasks/result").len(), 1);
             client.close().await;
-            assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
+            assert_eq!(server.requests_of("tasks/cancel").len(), 0);
         }
     }
 }
@@ -83,10 +85,10 @@ async fn call_gets_the_task_if_its_client_supports_tasks() {
         let created =
             exchange_json(&mut client, "tools/call", r#"{"name":"some","task":{}}"#).await;
         assert_eq!(created["result"]["task"]["taskId"], "t", "{created}");
-        assert_eq!(requests_of(&server, "tasks/get").len(), 0);
+        assert_eq!(server.requests_of("tasks/get").len(), 0);
         // No modern client supports tasks of 2025-11-25.
         let params = format!(r#"{{"name":"some","task":{{"ttl":1}},{}}}"#, meta(false));
-        let answer = exchange(&mut client, "tools/call", &params).await;
+        let answer = client.exchange_request("tools/call", &params).await;
         assert_eq!(
             answer,
             result_line("tools/call", &in_era(Era::Modern, RESULT))
@@ -146,14 +148,16 @@ async fn error_of_a_failed_task_passes_byte_for_byte() {
         if client_era == Era::Legacy {
             client.initialize().await;
         }
-        let answer = exchange(&mut client, "tools/call", &call(client_era, "run")).await;
+        let answer = client
+            .exchange_request("tools/call", &call(client_era, "run"))
+            .await;
         let expected = match result {
             "error" => error,
             _ => is_error,
         };
         let expected = format!(r#"{{"jsonrpc":"2.0","id":"tools/call","{result}":{expected}}}"#);
         assert_eq!(answer, expected);
-        assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
+        assert_eq!(server.requests_of("tasks/cancel").len(), 0);
     }
 }
 
@@ -171,7 +175,7 @@ async fn result_is_requested_when_a_task_requires_input() {
     let server = server.start().await;
     let mut client = proxy::before(&server).await;
     let call = r#"{"name":"run","_meta":{"progressToken":"p"}}"#;
-    let answer = exchange(&mut client, "tools/call", call).await;
+    let answer = client.exchange_request("tools/call", call).await;
     assert_eq!(answer, result_line("tools/call", RESULT));
     let lines = client.received();
     let progress = lines
@@ -181,7 +185,7 @@ async fn result_is_requested_when_a_task_requires_input() {
     // Only the call carries the progress token.
     for method in ["tasks/get", "tasks/result"] {
         assert!(
-            !requests_of(&server, method)[0]
+            !server.requests_of(method)[0]
                 .text()
                 .contains("progressToken")
         );
@@ -216,7 +220,7 @@ async fn notifications_of_a_proxied_task_do_not_reach_the_client() {
     let notification = client.notification("notifications/tasks/status").await;
     assert_eq!(notification["params"]["taskId"], "u");
     // The proxied task is not listed either.
-    let listed = exchange(&mut client, "tasks/list", "{}").await;
+    let listed = client.exchange_request("tasks/list", "{}").await;
     let expected = format!(r#"{{"tasks":[{}]}}"#, task("u", "working"));
     assert_eq!(listed, result_line("tasks/list", &expected));
     statuses.set("completed");

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::tasks::server::{self, Statuses, error_to, task};
-use crate::tasks::{exchange, exchange_json, requests_of, result_line};
+use crate::tasks::{exchange_json, result_line};
 use testkit::raw::{Reply, Request};
 use testkit::upstream::Builder;
 use testkit::{proxy, upstream};
@@ -41,14 +41,14 @@ async fn all_pages_of_all_servers_are_merged_byte_for_byte() {
     let proxy = proxy::new().upstream("a", &a).upstream("c", &unlisted);
     let mut client = proxy.upstream("m", &modern).upstream("b", &b).start().await;
     client.initialize().await;
-    let listed = exchange(&mut client, "tasks/list", "{}").await;
+    let listed = client.exchange_request("tasks/list", "{}").await;
     assert_eq!(listed, result_line("tasks/list", &expected));
-    assert_eq!(requests_of(&unlisted, "tasks/list").len(), 0);
-    assert_eq!(requests_of(&modern, "tasks/list").len(), 0);
+    assert_eq!(unlisted.requests_of("tasks/list").len(), 0);
+    assert_eq!(modern.requests_of("tasks/list").len(), 0);
     // The listing has recorded the owner of each task.
     let answer = exchange_json(&mut client, "tasks/get", r#"{"taskId":"b-1"}"#).await;
     assert_eq!(answer["result"]["taskId"], "b-1", "{answer}");
-    assert_eq!(requests_of(&a, "tasks/get").len(), 0);
+    assert_eq!(a.requests_of("tasks/get").len(), 0);
     let refused = exchange_json(&mut client, "tasks/list", r#"{"cursor":"1"}"#).await;
     assert_eq!(refused["error"]["code"], -32602, "{refused}");
 }
@@ -70,7 +70,7 @@ async fn failing_server_is_left_out_of_the_listing() {
     let proxy = proxy.extra("b", json!({"timeout": "300ms"}));
     let mut client = proxy.upstream("c", &good).start().await;
     client.initialize().await;
-    let listed = exchange(&mut client, "tasks/list", "{}").await;
+    let listed = client.exchange_request("tasks/list", "{}").await;
     assert_eq!(listed, result_line("tasks/list", &expected));
     client.wait_for_stderr("leaving out").await;
 }
@@ -81,5 +81,5 @@ async fn list_method_is_unknown_if_no_server_supports_it() {
     let mut client = proxy::before(&server).await;
     let answer = exchange_json(&mut client, "tasks/list", "{}").await;
     assert_eq!(answer["error"]["code"], -32601, "{answer}");
-    assert_eq!(requests_of(&server, "tasks/list").len(), 0);
+    assert_eq!(server.requests_of("tasks/list").len(), 0);
 }

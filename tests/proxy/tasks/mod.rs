@@ -18,12 +18,6 @@ use serde_json::{Value, json};
 
 use testkit::proxy::Client;
 use testkit::raw::Request;
-use testkit::upstream::Upstream;
-
-/// The line of a request; `id` and `params` are JSON.
-pub(crate) fn line(id: &str, method: &str, params: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
-}
 
 /// The `_meta` member of a modern client's parameters, with or without the tasks extension.
 fn meta(declares_tasks: bool) -> String {
@@ -36,28 +30,14 @@ fn meta(declares_tasks: bool) -> String {
     )
 }
 
-/// Sends a request and returns the line of its response.
-async fn exchange(client: &mut Client, method: &str, params: &str) -> String {
-    let id = format!(r#""{method}""#);
-    let answer = client.exchange(line(&id, method, params), &id).await;
-    String::from_utf8(answer).unwrap()
-}
-
 /// Sends a request and returns its response as a JSON value.
 async fn exchange_json(client: &mut Client, method: &str, params: &str) -> Value {
-    serde_json::from_str(&exchange(client, method, params).await).unwrap()
+    serde_json::from_str(&client.exchange_request(method, params).await).unwrap()
 }
 
-/// The response line that [`exchange`] returns for this JSON result.
+/// The response line of [`Client::exchange_request`] for this JSON result.
 fn result_line(method: &str, result: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","id":"{method}","result":{result}}}"#)
-}
-
-/// The requests of this method that the server has received.
-fn requests_of(server: &Upstream, method: &str) -> Vec<Request> {
-    let mut requests = server.raw.requests();
-    requests.retain(|request| request.is(method));
-    requests
 }
 
 /// The parameters of a request without `_meta`.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::tasks::server::{self, MISSING_CAPABILITY, RESULT, Statuses, declares_tasks, error_to};
-use crate::tasks::{exchange, meta, params_of, requests_of, result_line, task_id};
+use crate::tasks::{meta, params_of, result_line, task_id};
 use testkit::proxy::{self, Client};
 use testkit::upstream;
 use testkit::upstream::Upstream;
@@ -22,7 +22,7 @@ async fn call_run(server: &Upstream, client_era: Era) -> (Client, String) {
             meta(false)
         ),
     };
-    let answer = exchange(&mut client, "tools/call", &call).await;
+    let answer = client.exchange_request("tools/call", &call).await;
     (client, answer)
 }
 
@@ -39,14 +39,14 @@ async fn call_gets_the_result_of_its_task() {
         };
         assert_eq!(answer, result_line("tools/call", &result));
         // The server rejects the call without the extension. The proxy retries it with the extension.
-        let calls = requests_of(&server, "tools/call");
+        let calls = server.requests_of("tools/call");
         let declared: Vec<_> = calls.iter().map(declares_tasks).collect();
         assert_eq!(declared, [false, true]);
         for call in &calls {
             let expected = json!({"name": "run", "arguments": {"n": 1.0}});
             assert_eq!(params_of(call), expected);
         }
-        let polls = requests_of(&server, "tasks/get");
+        let polls = server.requests_of("tasks/get");
         assert_eq!(polls.len(), 3);
         for poll in &polls {
             assert_eq!(params_of(poll), task_id("t ä"));
@@ -54,7 +54,7 @@ async fn call_gets_the_result_of_its_task() {
             assert_eq!(poll.text().contains("traceparent"), traced);
         }
         client.close().await;
-        assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
+        assert_eq!(server.requests_of("tasks/cancel").len(), 0);
     }
 }
 
@@ -67,7 +67,7 @@ async fn error_of_a_failed_task_passes_byte_for_byte() {
         let (_, answer) = call_run(&server, client_era).await;
         let expected = format!(r#"{{"jsonrpc":"2.0","id":"tools/call","error":{error}}}"#);
         assert_eq!(answer, expected);
-        assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
+        assert_eq!(server.requests_of("tasks/cancel").len(), 0);
     }
 }
 

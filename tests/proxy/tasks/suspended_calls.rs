@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::tasks::server::{self, RESULT, Statuses};
-use crate::tasks::{params_of, requests_of, task_id};
+use crate::tasks::{params_of, task_id};
 use testkit::proxy::{self, Client};
 use testkit::upstream::Upstream;
 
@@ -46,7 +46,7 @@ async fn retried_call_gets_the_result_of_its_task() {
     result["resultType"] = "complete".into();
     assert_eq!(answer["result"], result, "{answer}");
     assert!(client.close().await.success());
-    assert_eq!(requests_of(&server, "tasks/cancel").len(), 0);
+    assert_eq!(server.requests_of("tasks/cancel").len(), 0);
 }
 
 #[tokio::test]
@@ -63,5 +63,5 @@ async fn shutdown_cancels_the_task_of_a_suspended_call() {
     let server = server_requiring_input().await;
     let (mut client, _) = suspend_call(proxy::new().upstream("a", &server)).await;
     assert!(client.close().await.success());
-    assert_eq!(requests_of(&server, "tasks/cancel").len(), 1);
+    assert_eq!(server.requests_of("tasks/cancel").len(), 1);
 }

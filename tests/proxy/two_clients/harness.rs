@@ -11,7 +11,7 @@ use testkit::upstream::Upstream;
 use testkit::within;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 
-use crate::tasks::line;
+use testkit::json::request_line;
 
 /// How many bytes one stream between a client and the proxy holds.
 const STREAM_BYTES: usize = 64 << 10;
@@ -142,7 +142,7 @@ impl EraClient {
             params["_meta"][key] = self.capabilities.clone();
             params = with_meta(params);
         }
-        let line = line(id, method, &params.to_string());
+        let line = request_line(id, method, &params.to_string());
         self.client.send_line(line).await;
     }
 
@@ -198,7 +198,8 @@ pub(crate) struct StalledClient {
 impl StalledClient {
     /// Sends a request with this JSON `id`.
     pub(crate) async fn start_request(&mut self, id: &str, method: &str, params: &Value) {
-        self.send(&line(id, method, &params.to_string())).await;
+        self.send(&request_line(id, method, &params.to_string()))
+            .await;
     }
 
     async fn send(&mut self, line: &str) {

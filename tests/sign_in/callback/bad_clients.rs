@@ -4,7 +4,10 @@ use mcp_manifold::oauth::Page;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::{RawClient, address, listening, next_callback, reply_to_rejected, valid_callback};
+use super::{
+    RawClient, address, listening, next_callback, reply_to_callback, reply_to_rejected,
+    valid_callback,
+};
 use testkit::within;
 
 #[tokio::test]
@@ -19,12 +22,9 @@ async fn slow_clients_do_not_block_the_browser() {
         let first = tokio::time::timeout(std::time::Duration::ZERO, callback.next_request()).await;
         assert!(first.is_err());
     }
-    let client = RawClient::sending(there, valid_callback(&callback)).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::SignedIn)
-        .await;
-    assert!(client.reply().await.contains("signed in"));
+    let request = valid_callback(&callback);
+    let reply = reply_to_callback(&mut callback, request, Page::SignedIn).await;
+    assert!(reply.contains("signed in"));
     drop(slow);
 }
 
@@ -63,12 +63,8 @@ async fn oversized_request_head_is_rejected_with_a_reason() {
     assert!(reply.starts_with("HTTP/1.1 431 "), "{reply}");
     assert!(reply.contains("Delete the cookies"), "{reply}");
     // Cookies of other programs on localhost must not prevent the sign-in.
-    let client = RawClient::sending(there, large).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::SignedIn)
-        .await;
-    assert!(client.reply().await.contains("signed in"));
+    let reply = reply_to_callback(&mut callback, large, Page::SignedIn).await;
+    assert!(reply.contains("signed in"));
 }
 
 #[tokio::test]
@@ -92,12 +88,8 @@ async fn client_that_disconnects_early_is_dropped() {
     ] {
         drop(RawClient::sending(address(&callback), bytes).await);
     }
-    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::SignedIn)
-        .await;
-    client.reply().await;
+    let request = valid_callback(&callback);
+    reply_to_callback(&mut callback, request, Page::SignedIn).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use mcp_manifold::config::{Config, Environment, RedirectUri, Secret};
 use mcp_manifold::oauth::{
-    CallbackListener, CallbackRequest, Members, PendingLogin, RedirectAddress, Timestamp,
+    CallbackListener, CallbackRequest, Members, Page, PendingLogin, RedirectAddress, Timestamp,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -50,6 +50,17 @@ async fn next_callback(callback: &mut CallbackListener) -> CallbackRequest {
         callback_request.response()
     );
     callback_request
+}
+
+/// Sends a callback request, answers it with `page`, and returns the reply.
+async fn reply_to_callback(
+    callback: &mut CallbackListener,
+    request: impl AsRef<[u8]>,
+    page: Page,
+) -> String {
+    let client = RawClient::sending(address(callback), request).await;
+    next_callback(callback).await.respond(page).await;
+    client.reply().await
 }
 
 fn is_expected(callback_request: &CallbackRequest) -> bool {

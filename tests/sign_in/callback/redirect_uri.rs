@@ -7,7 +7,9 @@ use mcp_manifold::oauth::{CallbackListener, Page, RedirectAddress};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use super::{RawClient, address, next_callback, redirect_address, valid_callback};
+use super::{
+    RawClient, address, next_callback, redirect_address, reply_to_callback, valid_callback,
+};
 use testkit::within;
 
 fn port(callback: &CallbackListener) -> u16 {
@@ -95,12 +97,8 @@ async fn fixed_redirect_uri_is_used_as_written() {
     let mut callback = bind_again(&redirect_address).await;
     assert_eq!(callback.redirect_uri(), uri);
     let request = valid_callback(&callback).replace("/callback", "/oauth/back");
-    let client = RawClient::sending(address(&callback), request).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::SignedIn)
-        .await;
-    assert!(client.reply().await.contains("signed in"));
+    let reply = reply_to_callback(&mut callback, request, Page::SignedIn).await;
+    assert!(reply.contains("signed in"));
     // The port is free as soon as the listener is dropped.
     drop(callback);
     bind_again(&redirect_address).await;
@@ -156,12 +154,9 @@ async fn callback_works_on_ipv6_alone() {
         .unwrap();
     let there = address(&callback);
     assert_eq!(callback.redirect_uri(), format!("http://{there}/callback"));
-    let client = RawClient::sending(there, valid_callback(&callback)).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::SignedIn)
-        .await;
-    assert!(client.reply().await.contains("signed in"));
+    let request = valid_callback(&callback);
+    let reply = reply_to_callback(&mut callback, request, Page::SignedIn).await;
+    assert!(reply.contains("signed in"));
 }
 
 #[tokio::test]

@@ -3,19 +3,16 @@
 use mcp_manifold::oauth::Page;
 
 use super::{
-    RawClient, address, is_expected, listening, next_callback, reply_to_rejected, valid_callback,
+    RawClient, address, is_expected, listening, next_callback, reply_to_callback,
+    reply_to_rejected, valid_callback,
 };
 use testkit::within;
 
 #[tokio::test]
 async fn callback_request_arrives_and_gets_its_page() {
     let mut callback = listening().await;
-    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::SignedIn)
-        .await;
-    let reply = client.reply().await;
+    let request = valid_callback(&callback);
+    let reply = reply_to_callback(&mut callback, request, Page::SignedIn).await;
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
     assert!(reply.contains("You are signed in to linear"), "{reply}");
     assert!(reply.ends_with("</html>\n"), "{reply}");
@@ -25,12 +22,8 @@ async fn callback_request_arrives_and_gets_its_page() {
 async fn callback_with_an_error_arrives_too() {
     let mut callback = listening().await;
     let request = valid_callback(&callback).replace("code=c", "error=access_denied");
-    let client = RawClient::sending(address(&callback), request).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::Denied)
-        .await;
-    assert!(client.reply().await.contains("did not allow"));
+    let reply = reply_to_callback(&mut callback, request, Page::Denied).await;
+    assert!(reply.contains("did not allow"));
 }
 
 #[tokio::test]
@@ -96,12 +89,9 @@ async fn other_requests_are_rejected_and_the_wait_goes_on() {
             "{request:?} is repeated in {reply}"
         );
     }
-    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::SignedIn)
-        .await;
-    assert!(client.reply().await.contains("signed in"));
+    let request = valid_callback(&callback);
+    let reply = reply_to_callback(&mut callback, request, Page::SignedIn).await;
+    assert!(reply.contains("signed in"));
 }
 
 #[tokio::test]
@@ -111,12 +101,8 @@ async fn head_request_does_not_consume_the_code() {
     let reply = reply_to_rejected(&mut callback, request).await;
     assert!(reply.starts_with("HTTP/1.1 405 "), "{reply}");
     assert!(reply.ends_with("\r\n\r\n"), "a HEAD got a body: {reply}");
-    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::SignedIn)
-        .await;
-    client.reply().await;
+    let request = valid_callback(&callback);
+    reply_to_callback(&mut callback, request, Page::SignedIn).await;
 }
 
 #[tokio::test]
@@ -132,12 +118,8 @@ async fn host_header_may_be_any_loopback_name() {
         "[::1]:8080",
     ] {
         let request = valid_callback(&callback).replace(&there.to_string(), host);
-        let client = RawClient::sending(there, request).await;
-        next_callback(&mut callback)
-            .await
-            .respond(Page::Stale)
-            .await;
-        assert!(client.reply().await.starts_with("HTTP/1.1 410 "), "{host}");
+        let reply = reply_to_callback(&mut callback, request, Page::Stale).await;
+        assert!(reply.starts_with("HTTP/1.1 410 "), "{host}");
     }
 }
 
@@ -160,12 +142,8 @@ async fn garbage_closes_the_connection_at_once() {
             "{bytes:?}"
         );
     }
-    let client = RawClient::sending(address(&callback), valid_callback(&callback)).await;
-    next_callback(&mut callback)
-        .await
-        .respond(Page::SignedIn)
-        .await;
-    client.reply().await;
+    let request = valid_callback(&callback);
+    reply_to_callback(&mut callback, request, Page::SignedIn).await;
 }
 
 #[tokio::test]

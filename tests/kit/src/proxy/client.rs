@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::process::Child;
 
 use super::output::{Envelope, Output, lines, text};
+use crate::json::request_line;
 use crate::{GUARD, within};
 
 /// A running proxy with its pipes, killed on drop. Or one client of a proxy in the test's own process, at
@@ -86,6 +87,13 @@ impl Client {
     pub async fn exchange(&mut self, line: impl AsRef<[u8]>, id: &str) -> Vec<u8> {
         self.send_line(line).await;
         self.answer_to(id).await
+    }
+
+    /// Sends a request whose id is its method, and returns the line of its response.
+    pub async fn exchange_request(&mut self, method: &str, params: &str) -> String {
+        let id = format!("{method:?}");
+        let response = self.exchange(request_line(&id, method, params), &id).await;
+        String::from_utf8(response).unwrap()
     }
 
     /// Takes the response to the id with these bytes.

@@ -41,6 +41,11 @@ pub fn new() -> Builder {
     }
 }
 
+/// Returns a proxy whose only upstream refuses connections, for tests of the client's side.
+pub fn disconnected() -> Builder {
+    new().upstream("down", "http://127.0.0.1:1/mcp")
+}
+
 /// Starts a proxy with one upstream, `a`, and does the handshake of a legacy client.
 pub async fn before(server: &(impl Endpoint + ?Sized)) -> Client {
     let mut client = new().upstream("a", server).start().await;
