@@ -68,8 +68,8 @@ impl RetryState {
         (self.stale_generation, self.has_reconnected) = (0, false);
     }
 
-    /// Returns when the call stops waiting for a connection. The first call of this starts the wait.
-    pub(crate) fn connect_deadline(&mut self) -> Instant {
+    /// Starts the wait for a connection, unless it has started. Returns its deadline.
+    pub(crate) fn ensure_connect_deadline(&mut self) -> Instant {
         let wait = self.connect_wait;
         *self
             .connect_deadline
@@ -126,7 +126,7 @@ impl RetryState {
                 None
             }
             // Nothing was sent: the server restarts, or the network has changed.
-            TransportError::Connect(_) if Instant::now() < self.connect_deadline() => {
+            TransportError::Connect(_) if Instant::now() < self.ensure_connect_deadline() => {
                 debug!(error = %cause, "connection lost; waiting for a new one");
                 session.report_lost(generation, &cause);
                 self.require_newer_than(generation);

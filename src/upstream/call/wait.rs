@@ -32,7 +32,7 @@ pub(crate) async fn acquire_connection(
         Some(connection) => Ok(connection),
         // Boxed: large, and on the path of every call.
         None => {
-            let deadline = retry.connect_deadline();
+            let deadline = retry.ensure_connect_deadline();
             Box::pin(wait_for_newer_connection(
                 settings,
                 session,
