@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::pages::{Page, pages};
-use crate::source::{File, below, files};
+use crate::source::{File, files, rust_files};
 
 /// The pages that describe the code. Decisions also name files of other projects, and files that are gone.
 fn described() -> impl Iterator<Item = &'static Page> {
@@ -48,19 +48,15 @@ fn is_defined(name: &str) -> bool {
 
 #[test]
 fn every_file_that_a_page_names_exists() {
-    let files: Vec<_> = ["src", "tests", "benches", "examples", "fuzz"]
-        .into_iter()
-        .flat_map(|folder| {
-            let paths = below(folder).into_iter();
-            paths.map(move |(path, _)| Path::new(folder).join(path))
-        })
-        .collect();
     let (mut seen, mut missing) = (0, Vec::new());
     for page in described() {
         for name in named_files(&page.prose()) {
             seen += 1;
             // By its last parts: a table names files below the folder of its row.
-            if !files.iter().any(|file| file.ends_with(name)) {
+            if !rust_files()
+                .iter()
+                .any(|(path, _)| Path::new(path).ends_with(name))
+            {
                 missing.push(format!("{}: {name}", page.path));
             }
         }

@@ -5,7 +5,7 @@
 use crate::code::{code, tokens};
 use crate::comments::{Kind, comments, literals};
 use crate::pages::pages;
-use crate::source::{below, files};
+use crate::source::{files, rust_files};
 
 /// Words that no page, comment or name has, each alone or in a row.
 const FORBIDDEN: [&str; 23] = [
@@ -56,9 +56,6 @@ const PAGE_SENTENCE: usize = 25;
 /// The most words of a sentence in a comment.
 const COMMENT_SENTENCE: usize = 20;
 
-/// The folders with Rust files.
-const FOLDERS: [&str; 5] = ["src", "tests", "examples", "benches", "fuzz"];
-
 /// Panics if a rule was broken, with the places where.
 fn assert_none(rule: &str, found: &[String]) {
     let (count, lines) = (found.len(), found.join("\n"));
@@ -84,16 +81,13 @@ fn pieces() -> Vec<Piece> {
             text: page.prose(),
         })
         .collect();
-    for folder in FOLDERS {
-        for (path, text) in below(folder) {
-            for comment in comments(&text) {
-                pieces.push(Piece {
-                    at: format!("{folder}/{path}:{}", comment.line),
-                    kind: Some(comment.kind),
-                    text: comment.text,
-                });
-            }
-        }
+    for (path, text) in rust_files() {
+        let comments = comments(text).into_iter();
+        pieces.extend(comments.map(|comment| Piece {
+            at: format!("{path}:{}", comment.line),
+            kind: Some(comment.kind),
+            text: comment.text,
+        }));
     }
     assert!(pieces.len() > 5000, "found only {} pieces", pieces.len());
     pieces
@@ -228,17 +222,13 @@ fn messages_have_no_forbidden_word() {
 #[test]
 fn names_have_no_forbidden_word() {
     let mut found = Vec::new();
-    for folder in FOLDERS {
-        for (path, text) in below(folder) {
-            let code = code(&text);
-            for token in tokens(&code).iter().filter(|token| token.is_word()) {
-                let words = forbidden(&words_of_names(token.text)).into_iter();
-                // `is_none` is a method of `Option`.
-                for word in words.filter(|word| !word.contains(' ')) {
-                    let at = format!("{folder}/{path}:{}: {word:?}", token.line + 1);
-                    found.push(at);
-                }
-            }
+    for (path, text) in rust_files() {
+        let code = code(text);
+        for token in tokens(&code).iter().filter(|token| token.is_word()) {
+            let words = forbidden(&words_of_names(token.text)).into_iter();
+            // `is_none` is a method of `Option`.
+            let words = words.filter(|word| !word.contains(' '));
+            found.extend(words.map(|word| format!("{path}:{}: {word:?}", token.line + 1)));
         }
     }
     assert_none("forbidden words in names", &found);

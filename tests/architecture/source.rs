@@ -140,6 +140,19 @@ pub(crate) fn below(folder: &str) -> Vec<(String, String)> {
     found
 }
 
+/// The paths and texts of all Rust files of the project; each path begins with its folder.
+pub(crate) fn rust_files() -> &'static [(String, String)] {
+    static FILES: OnceLock<Vec<(String, String)>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let folders = ["src", "tests", "examples", "benches", "fuzz"].into_iter();
+        let files = folders.flat_map(|folder| {
+            let files = below(folder).into_iter();
+            files.map(move |(path, text)| (format!("{folder}/{path}"), text))
+        });
+        files.collect()
+    })
+}
+
 #[test]
 fn the_stages_that_a_file_names_are_found() {
     let names = |text: &str| {
